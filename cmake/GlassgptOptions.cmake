@@ -1,0 +1,13 @@
+# Flags that every target of the project shares, as one interface library: glassgpt_options.
+add_library(glassgpt_options INTERFACE)
+target_compile_features(glassgpt_options INTERFACE cxx_std_20)
+target_compile_options(glassgpt_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wnon-virtual-dtor
+  # A vector's bytes must not depend on what the compiler felt like contracting: FMA is written out in the kernels.
+  -ffp-contract=off
+  $<$<BOOL:${GLASSGPT_WERROR}>:-Werror>)
+if(GLASSGPT_SANITIZE)
+  target_compile_options(glassgpt_options INTERFACE
+    -fsanitize=${GLASSGPT_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  target_link_options(glassgpt_options INTERFACE -fsanitize=${GLASSGPT_SANITIZE})
+endif()

@@ -1,0 +1,105 @@
+#include "kernels/dispatch.h"
+
+#include <atomic>
+#include <cstdlib>
+#include <mutex>
+
+#include "glassgpt/error.h"
+#include "kernels/built_isas.h"
+
+namespace glassgpt::kernels {
+
+#define GLASSGPT_DECLARE_TABLE(name) extern const KernelTable kernel_table_##name;
+GLASSGPT_FOR_EACH_ISA(GLASSGPT_DECLARE_TABLE)
+#undef GLASSGPT_DECLARE_TABLE
+
+namespace {
+
+// __builtin_cpu_supports knows what the operating system saves, which a bare CPUID test does not.
+bool cpu_supports(std::string_view isa) {
+  if (isa == "scalar" || isa == "neon64") return true;
+#if defined(__x86_64__)
+  if (isa == "sse2") return __builtin_cpu_supports("sse2");
+  if (isa == "avx2") return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  if (isa == "avx512")
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+           __builtin_cpu_supports("avx512cd");
+#endif
+  return false;
+}
+
+// Slowest first, as CMake lists them.
+const std::vector<const KernelTable*>& built_tables() {
+#define GLASSGPT_TABLE_ADDRESS(name) &kernel_table_##name,
+  static const std::vector<const KernelTable*> tables = {
+      GLASSGPT_FOR_EACH_ISA(GLASSGPT_TABLE_ADDRESS)};
+#undef GLASSGPT_TABLE_ADDRESS
+  return tables;
+}
+
+std::string joined_names() {
+  std::string names;
+  for (const KernelTable* table : supported_kernels()) {
+    if (!names.empty()) names += ", ";
+    names += table->isa;
+  }
+  return names;
+}
+
+const KernelTable& find(std::string_view name, std::string_view source) {
+  for (const KernelTable* table : built_tables()) {
+    if (table->isa != name) continue;
+    if (cpu_supports(name)) return *table;
+    throw Error(ErrorCode::kUnavailable, {},
+                std::string(source) + " asks for the instruction set '" + std::string(name) +
+                    "', which this CPU does not support",
+                "this CPU supports " + joined_names());
+  }
+  throw Error(ErrorCode::kUnavailable, {},
+              std::string(source) + " asks for the unknown instruction set '" + std::string(name) +
+                  "'",
+              "this CPU supports " + joined_names());
+}
+
+std::mutex choice_mutex;
+std::atomic<const KernelTable*> choice{nullptr};
+
+}  // namespace
+
+const KernelTable& active_kernels() {
+  if (const KernelTable* table = choice.load(std::memory_order_acquire)) return *table;
+  const std::lock_guard lock(choice_mutex);
+  if (choice.load() == nullptr) {
+    const char* forced = std::getenv("GLASSGPT_ISA");
+    choice.store(forced != nullptr && *forced != '\0' ? &find(forced, "GLASSGPT_ISA")
+                                                      : supported_kernels().back(),
+                 std::memory_order_release);
+  }
+  return *choice.load();
+}
+
+void force_isa(std::string_view name) {
+  const std::lock_guard lock(choice_mutex);
+  const KernelTable& table = find(name, "--isa");
+  if (const KernelTable* used = choice.load(); used != nullptr && used != &table)
+    throw Error(ErrorCode::kUnavailable, {},
+                "the instruction set '" + std::string(used->isa) + "' is already in use",
+                "choose before the first computation");
+  choice.store(&table, std::memory_order_release);
+}
+
+std::vector<const KernelTable*> supported_kernels() {
+  std::vector<const KernelTable*> tables;
+  for (const KernelTable* table : built_tables())
+    if (cpu_supports(table->isa)) tables.push_back(table);
+  return tables;
+}
+
+std::vector<std::string> built_isas() {
+  std::vector<std::string> names;
+  for (const KernelTable* table : built_tables()) names.emplace_back(table->isa);
+  return names;
+}
+
+}  // namespace glassgpt::kernels

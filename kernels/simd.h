@@ -1,0 +1,111 @@
+// A thin shim over xsimd: the few vector operations that the kernels are written in, for every ISA and for one lane.
+//
+// Everything here is in an anonymous namespace on purpose: this header is compiled once per ISA with that ISA's flags, and
+// code compiled with -mavx512f must never become the copy that the linker keeps for everyone.
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <xsimd/xsimd.hpp>
+
+namespace glassgpt::kernels {
+namespace {
+
+// One lane: the same templates, in plain floats, for the ISA "scalar".
+struct ScalarArch {};
+
+template <class Arch>
+struct Simd {
+  using F32 = xsimd::batch<float, Arch>;
+  using I32 = xsimd::batch<std::int32_t, Arch>;
+  using Mask = xsimd::batch_bool<float, Arch>;
+  static constexpr std::size_t kLanes = F32::size;
+
+  static F32 load(const float* p) noexcept { return F32::load_unaligned(p); }
+  static void store(float* p, F32 v) noexcept { v.store_unaligned(p); }
+  static F32 set(float v) noexcept { return F32(v); }
+
+  // The first n < kLanes elements; the other lanes are `fill`. Never touches memory beyond p[n - 1].
+  static F32 load_partial(const float* p, std::size_t n, float fill = 0.0f) noexcept {
+    float lanes[kLanes];
+    for (std::size_t i = 0; i < kLanes; ++i) lanes[i] = fill;
+    std::memcpy(lanes, p, n * sizeof(float));
+    return load(lanes);
+  }
+  static void store_partial(float* p, F32 v, std::size_t n) noexcept {
+    float lanes[kLanes];
+    store(lanes, v);
+    std::memcpy(p, lanes, n * sizeof(float));
+  }
+
+  static F32 fma(F32 a, F32 b, F32 c) noexcept { return xsimd::fma(a, b, c); }
+  // A NaN in b wins, a NaN in a is lost: put what may be NaN in b.
+  static F32 max(F32 a, F32 b) noexcept { return xsimd::max(a, b); }
+  static F32 min(F32 a, F32 b) noexcept { return xsimd::min(a, b); }
+  static F32 abs(F32 a) noexcept { return xsimd::abs(a); }
+  static F32 sqrt(F32 a) noexcept { return xsimd::sqrt(a); }
+  static F32 select(Mask m, F32 a, F32 b) noexcept { return xsimd::select(m, a, b); }
+
+  // Nearest integer, ties to even; the value must fit in 32 bits.
+  static I32 round_to_int(F32 a) noexcept { return xsimd::nearbyint_as_int(a); }
+  static F32 to_float(I32 a) noexcept { return xsimd::to_float(a); }
+  static F32 bits_to_float(I32 a) noexcept { return xsimd::bitwise_cast<F32>(a); }
+  static I32 float_to_bits(F32 a) noexcept { return xsimd::bitwise_cast<I32>(a); }
+
+  // Lanes are added in an order that depends on the ISA alone.
+  static float reduce_sum(F32 a) noexcept { return xsimd::hadd(a); }
+  static float reduce_max(F32 a) noexcept {
+    float lanes[kLanes];
+    store(lanes, a);
+    for (std::size_t width = kLanes / 2; width > 0; width /= 2)
+      for (std::size_t i = 0; i < width; ++i)
+        lanes[i] = lanes[i] > lanes[i + width] ? lanes[i] : lanes[i + width];
+    return lanes[0];
+  }
+};
+
+template <>
+struct Simd<ScalarArch> {
+  using F32 = float;
+  using I32 = std::int32_t;
+  using Mask = bool;
+  static constexpr std::size_t kLanes = 1;
+
+  static F32 load(const float* p) noexcept { return *p; }
+  static void store(float* p, F32 v) noexcept { *p = v; }
+  static F32 set(float v) noexcept { return v; }
+  static F32 load_partial(const float*, std::size_t, float fill = 0.0f) noexcept { return fill; }
+  static void store_partial(float*, F32, std::size_t) noexcept {}
+
+  // Two roundings: without the instruction, std::fma is a slow function call.
+  static F32 fma(F32 a, F32 b, F32 c) noexcept { return a * b + c; }
+  static F32 max(F32 a, F32 b) noexcept { return a > b ? a : b; }
+  static F32 min(F32 a, F32 b) noexcept { return a < b ? a : b; }
+  static F32 abs(F32 a) noexcept { return __builtin_fabsf(a); }
+  static F32 sqrt(F32 a) noexcept { return __builtin_sqrtf(a); }
+  static F32 select(Mask m, F32 a, F32 b) noexcept { return m ? a : b; }
+
+  static I32 round_to_int(F32 a) noexcept {
+    // Adding and taking away 1.5 * 2^23 rounds to the nearest integer, ties to even, for |a| < 2^22.
+    const float shifted = a + 12582912.0f;
+    return static_cast<I32>(shifted - 12582912.0f);
+  }
+  static F32 to_float(I32 a) noexcept { return static_cast<float>(a); }
+  static F32 bits_to_float(I32 a) noexcept {
+    float f;
+    std::memcpy(&f, &a, sizeof f);
+    return f;
+  }
+  static I32 float_to_bits(F32 a) noexcept {
+    I32 i;
+    std::memcpy(&i, &a, sizeof i);
+    return i;
+  }
+  static float reduce_sum(F32 a) noexcept { return a; }
+  static float reduce_max(F32 a) noexcept { return a; }
+};
+
+}  // namespace
+}  // namespace glassgpt::kernels

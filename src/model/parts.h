@@ -1,0 +1,113 @@
+// What a model is made of: tensors by name, and the buffers that a forward pass fills. For src/model and src/train.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "glassgpt/model.h"
+#include "kernels/gemm/gemm.h"
+
+namespace glassgpt {
+
+// Pointers to the tensors of one block; T is const float for weights and float for what the trainer changes. Weights of products are
+// stored [in, out] as in GPT-2 (Conv1D).
+template <class T>
+struct BlockTensors {
+  T *ln_1_weight, *ln_1_bias;                        // [C]
+  T *attention_qkv_weight, *attention_qkv_bias;      // [C, 3C], [3C]
+  T *attention_out_weight, *attention_out_bias;      // [C, C], [C]
+  T *ln_2_weight, *ln_2_bias;                        // [C]
+  T *mlp_in_weight, *mlp_in_bias;                    // [C, F], [F]
+  T *mlp_out_weight, *mlp_out_bias;                  // [F, C], [C]
+};
+
+template <class T>
+struct ModelTensors {
+  T* token_embedding;     // [V, C]
+  T* position_embedding;  // [n_positions, C]; computed for sinusoidal models, and then not trained
+  std::vector<BlockTensors<T>> blocks;
+  T *ln_f_weight, *ln_f_bias;  // [C]
+  T* lm_head;  // [V, C]; the same pointer as token_embedding when tied
+};
+
+// Name, shape and place of each tensor in one flat buffer, in file order; names without the "transformer." prefix.
+struct TensorLayout {
+  struct Entry {
+    std::string name;  // "wte.weight", "h.0.attn.c_attn.weight", ...
+    std::vector<std::size_t> shape;
+    std::size_t offset, size;  // floats
+    bool decays;               // matrices decay, biases and norms do not
+    bool trained;              // false for a sinusoidal wpe.weight
+  };
+  std::vector<Entry> entries;
+  std::size_t size = 0;  // floats in all
+
+  explicit TensorLayout(const ModelConfig& config);
+  // The tensors of a buffer that has this layout.
+  ModelTensors<float> tensors(float* buffer) const;
+  ModelTensors<const float> tensors(const float* buffer) const;
+
+ private:
+  ModelConfig config_;
+};
+
+// The matrix products' weights, each with its packed form.
+struct PackedBlock {
+  kernels::WeightMatrix qkv, attention_out, mlp_in, mlp_out;
+};
+struct PackedWeights {
+  std::vector<PackedBlock> blocks;
+  kernels::WeightMatrix lm_head;  // token_embedding transposed: [C, V]
+  // Views the tensors; pack() must follow, and again whenever they change.
+  PackedWeights(const ModelConfig& config, const ModelTensors<const float>& tensors);
+  void pack(const kernels::GemmOptions& options, bool with_lm_head);
+};
+
+// What a pass writes. keep == kOneBlock: all blocks share one set (inference). kAllBlocks: each block has its own, which the backward
+// pass reads. Buffers grow on demand and are kept for the next pass.
+struct BlockActivations {
+  float* input;        // [rows, C] the residual stream that enters (the previous block's output)
+  float *ln_1, *ln_1_mean, *ln_1_rstd;  // [rows, C], [rows], [rows]
+  float* qkv;          // [rows, 3C]
+  float* heads;        // [rows, C] attention, before the output projection
+  float* log_sum_exp;  // per sequence [H, T], sequences one behind the other: sequence b starts at H * offsets[b]
+  float* residual_mid; // [rows, C]
+  float *ln_2, *ln_2_mean, *ln_2_rstd;
+  float* mlp_pre;      // [rows, F] before the activation function; null unless kept for the backward pass
+  float* mlp_hidden;   // [rows, F]
+  float* output;       // [rows, C]
+};
+enum class KeepActivations { kOneBlock, kAllBlocks };
+class Activations {
+ public:
+  Activations(const ModelConfig& config, KeepActivations keep);
+  void reserve(std::size_t rows);
+  float* embedding() noexcept;                      // [rows, C]: input of block 0
+  BlockActivations block(std::size_t k) noexcept;
+  float *final() noexcept, *final_mean() noexcept, *final_rstd() noexcept;
+  float* scratch(int thread) noexcept;  // for attention
+  std::size_t bytes() const noexcept;
+
+ private:
+  ModelConfig config_;
+  KeepActivations keep_;
+  std::size_t rows_ = 0;
+  std::vector<float> storage_;
+};
+
+// The one forward pass, over any tensors: the model's own or the trainer's. Ends after the last stage that the observer wants;
+// `observer` null means: everything up to kFinal is computed into `activations` and nobody is told (training).
+void run_forward(const ModelConfig& config, const ModelTensors<const float>& tensors,
+                 const PackedWeights& packed, const Batch& batch, Activations& activations,
+                 Observer* observer, const kernels::GemmOptions& options);
+
+struct Model::Parts {
+  ModelConfig config;
+  ModelTensors<const float> tensors;
+  std::shared_ptr<const void> storage;  // keeps the tensors alive: a buffer or a mapped file
+  std::unique_ptr<PackedWeights> packed;
+};
+
+}  // namespace glassgpt

@@ -44,10 +44,10 @@ constinit const KernelTable GLASSGPT_ISA_TABLE = {
     .add = nullptr,
     .sum_of_squares = nullptr,
     .column_sum = nullptr,
-    .attention_scratch = nullptr,
-    .attention_forward = nullptr,
-    .attention_backward = nullptr,
-    .attention_weights = nullptr,
+    .attention_scratch = attention_scratch_reference,
+    .attention_forward = attention_forward_reference,
+    .attention_backward = attention_backward_reference,
+    .attention_weights = attention_weights_reference,
 };
 
 }  // namespace glassgpt::kernels

@@ -7,6 +7,7 @@
 #include "kernels/embedding/embedding.h"
 #include "kernels/gelu/gelu.h"
 #include "kernels/layernorm/layernorm.h"
+#include "kernels/math/math.h"
 #include "kernels/position/position.h"
 #include "kernels/similarity/similarity.h"
 #include "kernels/softmax/softmax.h"
@@ -34,6 +35,9 @@ struct KernelTable {
   CrossEntropyFn* cross_entropy;
   AdamWFn* adamw;
   CosineSimilarityFn* cosine_similarity;
+  UnaryFn* exp;
+  UnaryFn* tanh;
+  UnaryFn* erf;
   AddFn* add;
   SumOfSquaresFn* sum_of_squares;
   ColumnSumFn* column_sum;

@@ -1,13 +1,16 @@
-// A thin shim over xsimd: the few vector operations that the kernels are written in, for every ISA and for one lane.
+// A thin shim over xsimd: the few vector operations that the kernels are written in, for every ISA
+// and for one lane.
 //
-// Everything here is in an anonymous namespace on purpose: this header is compiled once per ISA with that ISA's flags, and
-// code compiled with -mavx512f must never become the copy that the linker keeps for everyone.
+// Everything here is in an anonymous namespace on purpose: this header is compiled once per ISA
+// with that ISA's flags, and code compiled with -mavx512f must never become the copy that the
+// linker keeps for everyone.
 #pragma once
 
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 #include <xsimd/xsimd.hpp>
 
 namespace glassgpt::kernels {
@@ -15,6 +18,14 @@ namespace {
 
 // One lane: the same templates, in plain floats, for the ISA "scalar".
 struct ScalarArch {};
+
+#if defined(__AVX512F__)
+template <class Arch>
+inline constexpr bool kIsAvx512 = std::is_base_of_v<xsimd::avx512f, Arch>;
+#else
+template <class Arch>
+inline constexpr bool kIsAvx512 = false;
+#endif
 
 template <class Arch>
 struct Simd {
@@ -27,20 +38,34 @@ struct Simd {
   static void store(float* p, F32 v) noexcept { v.store_unaligned(p); }
   static F32 set(float v) noexcept { return F32(v); }
 
-  // The first n < kLanes elements; the other lanes are `fill`. Never touches memory beyond p[n - 1].
+  // The first n < kLanes elements; the other lanes are `fill`. Never touches memory beyond p[n -
+  // 1].
   static F32 load_partial(const float* p, std::size_t n, float fill = 0.0f) noexcept {
+#if defined(__AVX512F__)
+    if constexpr (kIsAvx512<Arch>)
+      return F32(_mm512_mask_loadu_ps(_mm512_set1_ps(fill), first_lanes(n), p));
+#endif
     float lanes[kLanes];
     for (std::size_t i = 0; i < kLanes; ++i) lanes[i] = fill;
     std::memcpy(lanes, p, n * sizeof(float));
     return load(lanes);
   }
   static void store_partial(float* p, F32 v, std::size_t n) noexcept {
+#if defined(__AVX512F__)
+    if constexpr (kIsAvx512<Arch>) return _mm512_mask_storeu_ps(p, first_lanes(n), v);
+#endif
     float lanes[kLanes];
     store(lanes, v);
     std::memcpy(p, lanes, n * sizeof(float));
   }
 
-  static F32 fma(F32 a, F32 b, F32 c) noexcept { return xsimd::fma(a, b, c); }
+  // xsimd 8.1 has no fma for AVX-512: its generic one multiplies and adds with two roundings.
+  static F32 fma(F32 a, F32 b, F32 c) noexcept {
+#if defined(__AVX512F__)
+    if constexpr (kIsAvx512<Arch>) return F32(_mm512_fmadd_ps(a, b, c));
+#endif
+    return xsimd::fma(a, b, c);
+  }
   // A NaN in b wins, a NaN in a is lost: put what may be NaN in b.
   static F32 max(F32 a, F32 b) noexcept { return xsimd::max(a, b); }
   static F32 min(F32 a, F32 b) noexcept { return xsimd::min(a, b); }
@@ -64,6 +89,13 @@ struct Simd {
         lanes[i] = lanes[i] > lanes[i + width] ? lanes[i] : lanes[i + width];
     return lanes[0];
   }
+
+#if defined(__AVX512F__)
+ private:
+  static __mmask16 first_lanes(std::size_t n) noexcept {
+    return static_cast<__mmask16>((1u << n) - 1u);
+  }
+#endif
 };
 
 template <>
@@ -88,7 +120,8 @@ struct Simd<ScalarArch> {
   static F32 select(Mask m, F32 a, F32 b) noexcept { return m ? a : b; }
 
   static I32 round_to_int(F32 a) noexcept {
-    // Adding and taking away 1.5 * 2^23 rounds to the nearest integer, ties to even, for |a| < 2^22.
+    // Adding and taking away 1.5 * 2^23 rounds to the nearest integer, ties to even, for |a| <
+    // 2^22.
     const float shifted = a + 12582912.0f;
     return static_cast<I32>(shifted - 12582912.0f);
   }

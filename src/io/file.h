@@ -11,9 +11,12 @@
 namespace glassgpt::io {
 
 // The bytes of a file. Throws Error (kNotFound, kUnreadable; kOutOfRange beyond max_bytes).
-std::string read_file(const std::filesystem::path& file, std::uint64_t max_bytes = std::uint64_t{1} << 34);
+std::string read_file(const std::filesystem::path& file,
+                      std::uint64_t max_bytes = std::uint64_t{1} << 34);
 
-// A file mapped read-only. An empty file maps to an empty span.
+// A file mapped read-only; an empty file maps to an empty span. Throws Error (kNotFound,
+// kUnreadable). The file must not shrink while it is mapped: files that AtomicFile replaces do not,
+// for the map keeps the old one alive.
 class MappedFile {
  public:
   explicit MappedFile(const std::filesystem::path& file);
@@ -29,8 +32,11 @@ class MappedFile {
   std::size_t size_ = 0;
 };
 
-// Writes to a temporary file beside `file`; commit() syncs it, renames it into place and syncs the directory. Without commit() nothing is
-// left behind. Throws Error (kUnwritable) naming the file and the system's reason.
+// Writes to a temporary file beside `file`; commit() syncs it, renames it into place and syncs the
+// directory. Without commit() nothing is left behind. Throws Error (kUnwritable) naming the file
+// and the system's reason. A symbolic link keeps pointing where it does: the file behind it is
+// replaced. What is not a regular file (a pipe, /dev/stdout) is written through as it comes. Not
+// for several threads.
 class AtomicFile {
  public:
   explicit AtomicFile(std::filesystem::path file);
@@ -39,11 +45,20 @@ class AtomicFile {
   ~AtomicFile();
   void write(const void* data, std::size_t bytes);
   void write(std::string_view text) { write(text.data(), text.size()); }
+  // Replaces bytes that were written before. Not possible where a pipe is written through.
+  void overwrite(std::uint64_t offset, std::string_view bytes);
   void commit();
 
  private:
-  std::filesystem::path file_, temporary_;
+  void open_temporary();
+  void flush();
+  void write_now(const char* data, std::size_t bytes);
+  [[noreturn]] void fail(int error);
+  void discard() noexcept;
+
+  std::filesystem::path file_, temporary_;  // temporary_ is empty where the file is written through
   int descriptor_ = -1;
+  std::string buffer_;
 };
 
 void write_file(const std::filesystem::path& file, std::string_view bytes);

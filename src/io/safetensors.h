@@ -1,6 +1,7 @@
 // safetensors: 8 bytes of header length (little endian), a JSON header, the tensors' bytes.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "io/file.h"
+#include "io/half.h"
 
 namespace glassgpt::io {
 
@@ -17,45 +19,54 @@ enum class DType { kF32, kF16, kBF16, kOther };
 
 struct TensorView {
   std::string name;
-  DType dtype;
+  DType dtype = DType::kOther;
   std::string dtype_name;  // as the file says
   std::vector<std::uint64_t> shape;
-  std::span<const std::byte> data;  // may be unaligned
-  std::uint64_t elements() const noexcept;
+  std::span<const std::byte> data;          // may be unaligned
+  std::uint64_t elements() const noexcept;  // the shape's product; 1 for a scalar
 };
 
-// Checked completely when opened: header size, JSON, offsets in bounds, not overlapping and without holes, sizes that match shape and type.
-// Reads a single file, or a model.safetensors.index.json with its shards.
+struct SafetensorsContents {
+  std::map<std::string, TensorView> tensors;
+  std::map<std::string, std::string> metadata;
+};
+
+// Reads one file's bytes, which the result points into. Throws Error: kMalformed for what breaks
+// the format, kOutOfRange for a header beyond 100 MB, kUnsupported for a data type that the format
+// does not know. `name` stands in the messages.
+SafetensorsContents parse_safetensors(std::span<const std::byte> bytes, const std::string& name);
+
+// Checked completely when opened: header size, JSON, offsets in bounds, not overlapping and without
+// holes, sizes that match shape and type. Reads a single file, or a model.safetensors.index.json
+// with its shards, which must lie in the same directory.
 class SafetensorsFile {
  public:
   explicit SafetensorsFile(const std::filesystem::path& file);
   const TensorView* find(const std::string& name) const;  // null if absent
-  const std::map<std::string, TensorView>& tensors() const noexcept { return tensors_; }
-  const std::map<std::string, std::string>& metadata() const noexcept { return metadata_; }
+  const std::map<std::string, TensorView>& tensors() const noexcept { return contents_.tensors; }
+  const std::map<std::string, std::string>& metadata() const noexcept { return contents_.metadata; }
   const std::filesystem::path& path() const noexcept { return path_; }
 
  private:
+  void open_shards();
+
   std::filesystem::path path_;
   std::vector<std::shared_ptr<MappedFile>> files_;
-  std::map<std::string, TensorView> tensors_;
-  std::map<std::string, std::string> metadata_;
+  SafetensorsContents contents_;
 };
 
-// Converts a tensor of kF32, kF16 or kBF16 to floats; out holds elements(). Throws Error (kUnsupported) for other types.
+// Converts a tensor of kF32, kF16 or kBF16 to floats; out holds elements(). Throws Error
+// (kUnsupported) for other types.
 void to_float(const TensorView& tensor, float* out);
-
-// 16-bit conversions: round to nearest even; NaN stays NaN.
-float half_to_float(std::uint16_t half) noexcept;
-std::uint16_t float_to_half(float value) noexcept;
-float bfloat16_to_float(std::uint16_t value) noexcept;
-std::uint16_t float_to_bfloat16(float value) noexcept;
 
 struct TensorToWrite {
   std::string name;
   std::vector<std::uint64_t> shape;
   const float* data;
 };
-// Writes all tensors with one type (kF32, kF16, kBF16), in the given order, converted on the way; whole or not at all.
+// Writes all tensors with one type (kF32, kF16, kBF16), in the given order, converted on the way;
+// whole or not at all. Throws std::invalid_argument for a name that is empty, taken or not UTF-8,
+// and for a finite value that the type cannot hold.
 void write_safetensors(const std::filesystem::path& file, std::span<const TensorToWrite> tensors,
                        DType type, const std::map<std::string, std::string>& metadata = {});
 

@@ -1,8 +1,11 @@
-// What a model is made of: tensors by name, and the buffers that a forward pass fills. For src/model and src/train.
+// What a model is made of: tensors by name, the buffers that a forward pass fills, and the pass
+// itself. For src/model and src/train.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -11,16 +14,16 @@
 
 namespace glassgpt {
 
-// Pointers to the tensors of one block; T is const float for weights and float for what the trainer changes. Weights of products are
-// stored [in, out] as in GPT-2 (Conv1D).
+// Pointers to the tensors of one block; T is const float for weights and float for what the trainer
+// changes. Weights of products are stored [in, out] as in GPT-2 (Conv1D).
 template <class T>
 struct BlockTensors {
-  T *ln_1_weight, *ln_1_bias;                        // [C]
-  T *attention_qkv_weight, *attention_qkv_bias;      // [C, 3C], [3C]
-  T *attention_out_weight, *attention_out_bias;      // [C, C], [C]
-  T *ln_2_weight, *ln_2_bias;                        // [C]
-  T *mlp_in_weight, *mlp_in_bias;                    // [C, F], [F]
-  T *mlp_out_weight, *mlp_out_bias;                  // [F, C], [C]
+  T *ln_1_weight, *ln_1_bias;                    // [C]
+  T *attention_qkv_weight, *attention_qkv_bias;  // [C, 3C], [3C]
+  T *attention_out_weight, *attention_out_bias;  // [C, C], [C]
+  T *ln_2_weight, *ln_2_bias;                    // [C]
+  T *mlp_in_weight, *mlp_in_bias;                // [C, F], [F]
+  T *mlp_out_weight, *mlp_out_bias;              // [F, C], [C]
 };
 
 template <class T>
@@ -29,10 +32,13 @@ struct ModelTensors {
   T* position_embedding;  // [n_positions, C]; computed for sinusoidal models, and then not trained
   std::vector<BlockTensors<T>> blocks;
   T *ln_f_weight, *ln_f_bias;  // [C]
-  T* lm_head;  // [V, C]; the same pointer as token_embedding when tied
+  // [V, C]; the same pointer as token_embedding when tied; null in an untied model whose file has
+  // none (what GPT2Model.save_pretrained writes), which then has no logits.
+  T* lm_head;
 };
 
-// Name, shape and place of each tensor in one flat buffer, in file order; names without the "transformer." prefix.
+// Name, shape and place of each tensor in one flat buffer, in file order; names without the
+// "transformer." prefix.
 struct TensorLayout {
   struct Entry {
     std::string name;  // "wte.weight", "h.0.attn.c_attn.weight", ...
@@ -53,6 +59,30 @@ struct TensorLayout {
   ModelConfig config_;
 };
 
+// The tensors one by one, in the order of TensorLayout::entries (lm_head only when untied; it may
+// be null).
+std::vector<const float*> tensor_list(const ModelConfig& config,
+                                      const ModelTensors<const float>& tensors);
+
+// Fills a buffer that has TensorLayout(config) with GPT-2's initialisation, as Model::random
+// describes it; a sinusoidal position table is computed. The same seed gives the same bytes for any
+// number of threads.
+void initialize_parameters(const ModelConfig& config, std::uint64_t seed, float* buffer,
+                           int threads = 0);
+
+// Rewrites the tensors of a buffer that has TensorLayout(config), and config.embedding_scale, for
+// another embedding_scale, so that layers 0 .. L and the logits stay what they are: the table
+// shrinks as the scale grows, and where the table is also the output matrix, the last layer norm
+// takes up the factor, and `final` with it. Exact where the ratio is a power of two.
+// src/model/README.md says why.
+void rescale_embedding(ModelConfig& config, float* buffer, float new_scale);
+
+// Writes config.json and model.safetensors, each whole or not at all, so that Hugging Face's
+// GPT2LMHeadModel loads them and computes the same: tensors are stored as rescale_embedding(..., 1)
+// would leave them.
+void save_model(const ModelConfig& config, const ModelTensors<const float>& tensors,
+                const std::filesystem::path& directory, StorageType type);
+
 // The matrix products' weights, each with its packed form.
 struct PackedBlock {
   kernels::WeightMatrix qkv, attention_out, mlp_in, mlp_out;
@@ -63,51 +93,89 @@ struct PackedWeights {
   // Views the tensors; pack() must follow, and again whenever they change.
   PackedWeights(const ModelConfig& config, const ModelTensors<const float>& tensors);
   void pack(const kernels::GemmOptions& options, bool with_lm_head);
+  std::size_t packed_bytes() const noexcept;
 };
 
-// What a pass writes. keep == kOneBlock: all blocks share one set (inference). kAllBlocks: each block has its own, which the backward
-// pass reads. Buffers grow on demand and are kept for the next pass.
+// What a pass writes. keep == kOneBlock: all blocks share one set, and the residual stream is
+// updated in place (inference). kAllBlocks: each block has its own, which the backward pass reads.
+// Buffers grow on demand and are kept for the next pass.
 struct BlockActivations {
-  float* input;        // [rows, C] the residual stream that enters (the previous block's output)
+  float* input;  // [rows, C] the residual stream that enters (the previous block's output)
   float *ln_1, *ln_1_mean, *ln_1_rstd;  // [rows, C], [rows], [rows]
-  float* qkv;          // [rows, 3C]
-  float* heads;        // [rows, C] attention, before the output projection
-  float* log_sum_exp;  // per sequence [H, T], sequences one behind the other: sequence b starts at H * offsets[b]
-  float* residual_mid; // [rows, C]
+  float* qkv;                           // [rows, 3C]
+  float* heads;                         // [rows, C] attention, before the output projection
+  float* log_sum_exp;   // per sequence [H, T], one behind the other: sequence b starts at H *
+                        // offsets[b]
+  float* residual_mid;  // [rows, C]
   float *ln_2, *ln_2_mean, *ln_2_rstd;
-  float* mlp_pre;      // [rows, F] before the activation function; null unless kept for the backward pass
-  float* mlp_hidden;   // [rows, F]
-  float* output;       // [rows, C]
+  float*
+      mlp_pre;  // [rows, F] before the activation function; null unless kept for the backward pass
+  float* mlp_hidden;  // [rows, F]
+  float* output;      // [rows, C]
 };
 enum class KeepActivations { kOneBlock, kAllBlocks };
 class Activations {
  public:
   Activations(const ModelConfig& config, KeepActivations keep);
   void reserve(std::size_t rows);
-  float* embedding() noexcept;                      // [rows, C]: input of block 0
+  float* embedding() noexcept;  // [rows, C]: input of block 0
   BlockActivations block(std::size_t k) noexcept;
-  float *final() noexcept, *final_mean() noexcept, *final_rstd() noexcept;
-  float* scratch(int thread) noexcept;  // for attention
+  float * final() noexcept, *final_mean() noexcept, *final_rstd() noexcept;
+  // One scratch area per thread, for attention: at least `floats` each; what they held is lost when
+  // they grow.
+  void reserve_scratch(int threads, std::size_t floats);
+  float* scratch(int thread) noexcept;
+  // For what is computed only because somebody watches: at least `floats`, until the next call.
+  float* watched(std::size_t floats);
   std::size_t bytes() const noexcept;
 
  private:
+  // A zeroed buffer that starts on a cache line.
+  class Buffer {
+   public:
+    void grow(std::size_t floats);
+    float* data() noexcept;
+    std::size_t bytes() const noexcept { return storage_.capacity() * sizeof(float); }
+
+   private:
+    std::vector<float> storage_;
+  };
+
+  bool keeps_all() const noexcept { return keep_ == KeepActivations::kAllBlocks; }
+  std::size_t floats_per_block() const noexcept;
+
   ModelConfig config_;
   KeepActivations keep_;
-  std::size_t rows_ = 0;
-  std::vector<float> storage_;
+  std::size_t rows_ = 0;  // rounded up, so that every part starts on a cache line
+  std::size_t scratch_floats_ = 0;
+  Buffer storage_, scratch_, watched_;
 };
 
-// The one forward pass, over any tensors: the model's own or the trainer's. Ends after the last stage that the observer wants;
-// `observer` null means: everything up to kFinal is computed into `activations` and nobody is told (training).
+// The one forward pass, over any tensors: the model's own or the trainer's. Ends after the last
+// stage that the observer wants; `observer` null means: everything up to kFinal is computed into
+// `activations` and nobody is told (training). With a cache the batch is one sequence that
+// continues it: positions go on, and every block's keys and values are added to it.
 void run_forward(const ModelConfig& config, const ModelTensors<const float>& tensors,
                  const PackedWeights& packed, const Batch& batch, Activations& activations,
-                 Observer* observer, const kernels::GemmOptions& options);
+                 Observer* observer, const kernels::GemmOptions& options,
+                 KeyValueCache::Parts* cache = nullptr);
 
 struct Model::Parts {
   ModelConfig config;
   ModelTensors<const float> tensors;
   std::shared_ptr<const void> storage;  // keeps the tensors alive: a buffer or a mapped file
   std::unique_ptr<PackedWeights> packed;
+};
+
+// Per block [n_positions, C] keys and as many values; the first `tokens` rows are filled.
+struct KeyValueCache::Parts {
+  explicit Parts(const ModelConfig& config);
+  float* keys(std::size_t block) noexcept { return data.get() + 2 * block * n_positions * width; }
+  float* values(std::size_t block) noexcept { return keys(block) + n_positions * width; }
+
+  std::size_t n_layer, n_positions, width;
+  std::size_t tokens = 0;
+  std::unique_ptr<float[]> data;
 };
 
 }  // namespace glassgpt

@@ -1,7 +1,9 @@
 // The kernels of one instruction set. Compiled once per ISA with that ISA's flags; GLASSGPT_ISA_TABLE names the only symbol
 // that it exports. Everything else that it includes lies in anonymous namespaces: see simd.h for why.
+#include "kernels/gelu/gelu_simd.h"
 #include "kernels/kernel_table.h"
 #include "kernels/simd.h"
+#include "kernels/unary/unary_simd.h"
 
 #if defined(GLASSGPT_ISA_SCALAR)
 #define GLASSGPT_ISA_ARCH ScalarArch
@@ -31,19 +33,19 @@ constinit const KernelTable GLASSGPT_ISA_TABLE = {
     .layer_norm_backward_parameters = layer_norm_backward_parameters_reference,
     .softmax = softmax_reference,
     .softmax_backward = softmax_backward_reference,
-    .gelu_tanh = gelu_tanh_reference,
-    .gelu_erf = gelu_erf_reference,
-    .gelu_tanh_backward = gelu_tanh_backward_reference,
-    .gelu_erf_backward = gelu_erf_backward_reference,
+    .gelu_tanh = gelu_tanh_simd<Arch>,
+    .gelu_erf = gelu_erf_simd<Arch>,
+    .gelu_tanh_backward = gelu_tanh_backward_simd<Arch>,
+    .gelu_erf_backward = gelu_erf_backward_simd<Arch>,
     .embedding_gather = embedding_gather_reference,
     .embedding_scatter_add = embedding_scatter_add_reference,
     .sinusoidal_positions = sinusoidal_positions_reference,
     .cross_entropy = cross_entropy_reference,
     .adamw = adamw_reference,
     .cosine_similarity = cosine_similarity_reference,
-    .exp = exp_reference,
-    .tanh = tanh_reference,
-    .erf = erf_reference,
+    .exp = exp_simd<Arch>,
+    .tanh = tanh_simd<Arch>,
+    .erf = erf_simd<Arch>,
     .add = add_reference,
     .sum_of_squares = sum_of_squares_reference,
     .column_sum = column_sum_reference,

@@ -1,4 +1,5 @@
-// The operations of one instruction set, as a struct of function pointers: what dispatch chooses from.
+// The operations of one instruction set, as a struct of function pointers: what dispatch chooses
+// from.
 #pragma once
 
 #include "kernels/adamw/adamw.h"
@@ -6,13 +7,13 @@
 #include "kernels/cross_entropy/cross_entropy.h"
 #include "kernels/embedding/embedding.h"
 #include "kernels/gelu/gelu.h"
+#include "kernels/gemm/gemm_kernel.h"
 #include "kernels/layernorm/layernorm.h"
-#include "kernels/math/math.h"
 #include "kernels/position/position.h"
 #include "kernels/similarity/similarity.h"
 #include "kernels/softmax/softmax.h"
+#include "kernels/unary/unary.h"
 #include "kernels/vector/vector.h"
-#include "kernels/gemm/gemm_kernel.h"
 
 namespace glassgpt::kernels {
 

@@ -79,6 +79,19 @@ struct Simd {
   static F32 bits_to_float(I32 a) noexcept { return xsimd::bitwise_cast<F32>(a); }
   static I32 float_to_bits(F32 a) noexcept { return xsimd::bitwise_cast<I32>(a); }
 
+  // a * 2^n for an integral n in [-252, 254], rounded once also where the result is subnormal, so
+  // long as a is in [1/2, 2].
+  static F32 scale_by_power(F32 a, F32 n) noexcept {
+#if defined(__AVX512F__)
+    if constexpr (kIsAvx512<Arch>) return F32(_mm512_scalef_ps(a, n));
+#endif
+    // 2^n itself need not be a float; 2^(n/2) and 2^(n - n/2) are.
+    const I32 k = round_to_int(n);
+    const I32 half = k >> 1;
+    const I32 bias(127);
+    return a * bits_to_float((half + bias) << 23) * bits_to_float((k - half + bias) << 23);
+  }
+
   // Lanes are added in an order that depends on the ISA alone.
   static float reduce_sum(F32 a) noexcept { return xsimd::hadd(a); }
   static float reduce_max(F32 a) noexcept {
@@ -135,6 +148,12 @@ struct Simd<ScalarArch> {
     I32 i;
     std::memcpy(&i, &a, sizeof i);
     return i;
+  }
+  static F32 scale_by_power(F32 a, F32 n) noexcept {
+    // The shift of round_to_int by bits, not by conversion: NaN must not reach a conversion to int.
+    const I32 k = float_to_bits(n + 12582912.0f) - float_to_bits(12582912.0f);
+    const I32 half = k >> 1;
+    return a * bits_to_float((half + 127) << 23) * bits_to_float((k - half + 127) << 23);
   }
   static float reduce_sum(F32 a) noexcept { return a; }
   static float reduce_max(F32 a) noexcept { return a; }

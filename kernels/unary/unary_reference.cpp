@@ -1,6 +1,6 @@
 #include <cmath>
 
-#include "kernels/math/math.h"
+#include "kernels/unary/unary.h"
 
 namespace glassgpt::kernels {
 

@@ -1,0 +1,159 @@
+// exp, tanh and erf on vectors: the functions that softmax, GELU, cross-entropy and attention are
+// made of.
+//
+// Each is a branch-free formula over whole vectors, so an element's result depends on its value and
+// the ISA alone, never on its lane or on its neighbours. The polynomials are minimax fits (Remez
+// exchange, relative error of the whole function); the comment beside each gives its error before
+// rounding. NaN in, NaN out. Error bounds: unary/unary.h.
+#pragma once
+
+#include "kernels/simd.h"
+
+namespace glassgpt::kernels {
+namespace {
+
+template <class Arch>
+using F32Of = typename Simd<Arch>::F32;
+
+// c[0] + c[1] x + ... by Horner's rule.
+template <class Arch, std::size_t N>
+inline F32Of<Arch> polynomial(F32Of<Arch> x, const float (&c)[N]) noexcept {
+  F32Of<Arch> sum = Simd<Arch>::set(c[N - 1]);
+  for (std::size_t i = N - 1; i-- > 0;) sum = Simd<Arch>::fma(sum, x, Simd<Arch>::set(c[i]));
+  return sum;
+}
+
+// |magnitude| with the sign bit of `sign`.
+template <class Arch>
+inline F32Of<Arch> copy_sign(F32Of<Arch> magnitude, F32Of<Arch> sign) noexcept {
+  using S = Simd<Arch>;
+  using I32 = typename S::I32;
+  const I32 sign_bit = S::float_to_bits(sign) & S::float_to_bits(S::set(-0.0f));
+  return S::bits_to_float(S::float_to_bits(magnitude) | sign_bit);
+}
+
+// exp(x) is infinite above this and rounds to zero below its counterpart; between them n below fits
+// scale_by_power's range.
+inline constexpr float kExpMax = 89.0f;
+inline constexpr float kExpMin = -104.0f;
+
+// x = n ln 2 + r with an integer n and |r| <= ln(2) / 2; then exp(x) = 2^n exp(r) (Cody and Waite
+// 1980, chapter 6). ln 2 is split in two: the first part has nine bits, so that n times it is exact
+// even without FMA.
+template <class Arch>
+inline F32Of<Arch> exp_integer(F32Of<Arch> x) noexcept {
+  using S = Simd<Arch>;
+  // Adding 1.5 * 2^23 rounds to the nearest integer.
+  const F32Of<Arch> shift = S::set(0x1.8p23f);
+  return S::fma(x, S::set(0x1.715476p+0f), shift) - shift;
+}
+template <class Arch>
+inline F32Of<Arch> exp_remainder(F32Of<Arch> x, F32Of<Arch> n) noexcept {
+  using S = Simd<Arch>;
+  const F32Of<Arch> r = S::fma(n, S::set(-0x1.63p-1f), x);
+  return S::fma(n, S::set(0x1.bd0106p-13f), r);
+}
+template <class Arch>
+inline F32Of<Arch> exp_compose(F32Of<Arch> n, F32Of<Arch> r) noexcept {
+  // (exp(r) - 1 - r) / r^2 on |r| <= ln(2) / 2, error of exp(r) 2^-28.2.
+  constexpr float kCoefficients[] = {0x1.fffffcp-2f, 0x1.55548ep-3f, 0x1.555904p-5f, 0x1.123cccp-7f,
+                                     0x1.6a1f4ep-10f};
+  using S = Simd<Arch>;
+  const F32Of<Arch> q = polynomial<Arch>(r, kCoefficients);
+  // 1 comes last, so that only the final addition rounds at the result's own scale.
+  return S::scale_by_power(S::fma(q, r * r, r) + S::set(1.0f), n);
+}
+
+// e^x over the whole range: subnormal results are rounded once, overflow is infinity.
+template <class Arch>
+inline F32Of<Arch> exp_vector(F32Of<Arch> x) noexcept {
+  using S = Simd<Arch>;
+  const F32Of<Arch> clamped = S::min(S::set(kExpMax), S::max(S::set(kExpMin), x));
+  const F32Of<Arch> n = exp_integer<Arch>(clamped);
+  return exp_compose<Arch>(n, exp_remainder<Arch>(clamped, n));
+}
+
+// e^(-x^2 / 2) for finite x. Rounding x^2 would cost up to x^2 / 2 ULP; so x = h + l with twelve
+// bits in h: h^2 is exact and the rest, (x + h) l, joins the reduced argument.
+template <class Arch>
+inline F32Of<Arch> exp_minus_half_square(F32Of<Arch> x) noexcept {
+  using S = Simd<Arch>;
+  using I32 = typename S::I32;
+  const F32Of<Arch> h = S::bits_to_float(S::float_to_bits(x) & I32(~0xFFF));
+  const F32Of<Arch> minus_half = S::set(-0.5f);
+  const F32Of<Arch> high = S::max(S::set(kExpMin), minus_half * (h * h));
+  const F32Of<Arch> low = (minus_half * (x + h)) * (x - h);
+  const F32Of<Arch> n = exp_integer<Arch>(high + low);
+  return exp_compose<Arch>(n, exp_remainder<Arch>(high, n) + low);
+}
+
+// The probability that a standard normal variable exceeds a >= 0, divided by e^(-a^2 / 2): a smooth
+// function that falls from 1/2 like 1 / (a sqrt(2 pi)). With t = 1 / (1 + 0.3 a) it is t P((0.3 a -
+// 1) t), the mapping of [0, inf) to [-1, 1) that Shepherd and Laframboise (1981, Math. Comp. 36)
+// use for erfc. For a <= 14.8, beyond which the density is 0 in float.
+template <class Arch>
+inline F32Of<Arch> normal_tail_ratio(F32Of<Arch> a) noexcept {
+  // Error 2^-28.1.
+  constexpr float kCoefficients[] = {
+      0x1.c69888p-3f, -0x1.510f0cp-3f,  0x1.6281f2p-4f,   -0x1.c6d344p-6f, 0x1.dc0fb8p-10f,
+      0x1.3da6cep-9f, -0x1.2aaf88p-11f, -0x1.263aecp-12f, 0x1.41af96p-14f, 0x1.51f480p-15f};
+  using S = Simd<Arch>;
+  const F32Of<Arch> one = S::set(1.0f);
+  const F32Of<Arch> scaled = S::set(0.3f) * a;
+  const F32Of<Arch> t = one / (one + scaled);
+  return t * polynomial<Arch>((scaled - one) * t, kCoefficients);
+}
+inline constexpr float kNormalTailEnd = 14.8f;
+
+// Near 0 an odd polynomial, elsewhere 1 - 2 / (e^(2 |x|) + 1), which does not cancel there.
+template <class Arch>
+inline F32Of<Arch> tanh_vector(F32Of<Arch> x) noexcept {
+  // (tanh(x) / x - 1) / x^2 in x^2 on |x| <= 0.625, error of tanh 2^-27.8.
+  constexpr float kCoefficients[] = {-0x1.555532p-2f, 0x1.110726p-3f, -0x1.b83c5ap-5f,
+                                     0x1.522698p-6f, -0x1.75e1c0p-8f};
+  using S = Simd<Arch>;
+  const F32Of<Arch> a = S::abs(x);
+  const F32Of<Arch> square = x * x;
+  const F32Of<Arch> small = S::fma(polynomial<Arch>(square, kCoefficients) * square, x, x);
+  const F32Of<Arch> one = S::set(1.0f);
+  const F32Of<Arch> large = one - S::set(2.0f) / (exp_vector<Arch>(a + a) + one);
+  return S::select(a < S::set(0.625f), small, copy_sign<Arch>(large, x));
+}
+
+// Near 0 an odd polynomial, elsewhere 1 - erfc(|x|) with erfc(z) = 2 tail(sqrt(2) z).
+template <class Arch>
+inline F32Of<Arch> erf_vector(F32Of<Arch> x) noexcept {
+  // erf(x) / x - 1 in x^2 on |x| <= 1, error of erf 2^-29.6.
+  constexpr float kCoefficients[] = {0x1.06eba8p-3f,  -0x1.81273ep-2f, 0x1.ce2cf8p-4f,
+                                     -0x1.b7f90cp-6f, 0x1.5405b2p-8f,  -0x1.a3f6fap-11f,
+                                     0x1.496a1cp-14f};
+  using S = Simd<Arch>;
+  const F32Of<Arch> small = S::fma(polynomial<Arch>(x * x, kCoefficients), x, x);
+  const F32Of<Arch> magnitude = S::abs(x);
+  const F32Of<Arch> a = S::min(S::set(kNormalTailEnd), S::set(0x1.6a09e6p+0f) * magnitude);
+  const F32Of<Arch> tail = exp_minus_half_square<Arch>(a) * normal_tail_ratio<Arch>(a);
+  const F32Of<Arch> large = S::fma(S::set(-2.0f), tail, S::set(1.0f));
+  return S::select(magnitude < S::set(1.0f), small, copy_sign<Arch>(large, x));
+}
+
+// y[i] = f(x[i]). The tail is a partial vector through the same f.
+template <class Arch, class F>
+inline void map_vector(std::size_t n, const float* x, float* y, F f) noexcept {
+  using S = Simd<Arch>;
+  std::size_t i = 0;
+  for (; i + S::kLanes <= n; i += S::kLanes) S::store(y + i, f(S::load(x + i)));
+  if (i < n) S::store_partial(y + i, f(S::load_partial(x + i, n - i)), n - i);
+}
+
+// y[i] = f(a[i], b[i])
+template <class Arch, class F>
+inline void map_vector(std::size_t n, const float* a, const float* b, float* y, F f) noexcept {
+  using S = Simd<Arch>;
+  std::size_t i = 0;
+  for (; i + S::kLanes <= n; i += S::kLanes) S::store(y + i, f(S::load(a + i), S::load(b + i)));
+  if (i < n)
+    S::store_partial(y + i, f(S::load_partial(a + i, n - i), S::load_partial(b + i, n - i)), n - i);
+}
+
+}  // namespace
+}  // namespace glassgpt::kernels

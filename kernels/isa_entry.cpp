@@ -1,6 +1,8 @@
 // The kernels of one instruction set. Compiled once per ISA with that ISA's flags; GLASSGPT_ISA_TABLE names the only symbol
 // that it exports. Everything else that it includes lies in anonymous namespaces: see simd.h for why.
+#include "kernels/attention/attention_simd.h"
 #include "kernels/gelu/gelu_simd.h"
+#include "kernels/gemm/gemm_simd.h"
 #include "kernels/kernel_table.h"
 #include "kernels/simd.h"
 #include "kernels/unary/unary_simd.h"
@@ -27,7 +29,7 @@ using Arch = GLASSGPT_ISA_ARCH;
 constinit const KernelTable GLASSGPT_ISA_TABLE = {
     .isa = GLASSGPT_ISA_NAME,
     .lanes = Simd<Arch>::kLanes,
-    .gemm = {},
+    .gemm = Gemm<Arch>::kKernel,
     .layer_norm = layer_norm_reference,
     .layer_norm_backward = layer_norm_backward_reference,
     .layer_norm_backward_parameters = layer_norm_backward_parameters_reference,
@@ -49,8 +51,8 @@ constinit const KernelTable GLASSGPT_ISA_TABLE = {
     .add = add_reference,
     .sum_of_squares = sum_of_squares_reference,
     .column_sum = column_sum_reference,
-    .attention_scratch = attention_scratch_reference,
-    .attention_forward = attention_forward_reference,
+    .attention_scratch = attention_scratch<Arch>,
+    .attention_forward = attention_forward<Arch>,
     .attention_backward = attention_backward_reference,
     .attention_weights = attention_weights_reference,
 };

@@ -20,16 +20,19 @@ struct ForwardOptions {
   GemmChoice gemm = GemmChoice::kAuto;
 };
 
-// Keys and values of the tokens seen so far, for generating one token after the other. Made for one model and one sequence.
+// Keys and values of the tokens seen so far, for generating one token after the other. Made for one
+// model and one sequence.
 class KeyValueCache;
 
 // Immutable once made; forward() may be called from several threads at once.
 class Model {
  public:
-  // A directory with config.json and model.safetensors, as Hugging Face's save_pretrained writes GPT2Model and GPT2LMHeadModel.
-  // Throws Error naming the file, the tensor, what was found and what was expected.
+  // A directory with config.json and model.safetensors, as Hugging Face's save_pretrained writes
+  // GPT2Model and GPT2LMHeadModel. Throws Error naming the file, the tensor, what was found and
+  // what was expected.
   static Model load(const std::filesystem::path& directory);
-  // GPT-2's initialisation (Radford et al. 2019): normal, 0.02; residual projections scaled by 1/sqrt(2 L). Same seed, same bytes.
+  // GPT-2's initialisation (Radford et al. 2019): normal, 0.02; residual projections scaled by
+  // 1/sqrt(2 L). Same seed, same bytes.
   static Model random(const ModelConfig& config, std::uint64_t seed);
 
   Model(Model&&) noexcept;
@@ -41,8 +44,9 @@ class Model {
 
   const ModelConfig& config() const noexcept;
 
-  // Runs the pass over the batch and announces each stage that the observer wants. Throws std::invalid_argument for
-  // ids >= vocab_size or sequences longer than n_positions (with the numbers), before anything is announced.
+  // Runs the pass over the batch and announces each stage that the observer wants. Throws
+  // std::invalid_argument for ids >= vocab_size or sequences longer than n_positions (with the
+  // numbers), before anything is announced.
   void forward(const Batch& batch, Observer& observer, const ForwardOptions& options = {}) const;
   // One sequence that continues what the cache holds; positions go on from there.
   void forward(std::span<const TokenId> ids, KeyValueCache& cache, Observer& observer,
@@ -76,7 +80,8 @@ class KeyValueCache {
   std::unique_ptr<Parts> parts_;
 };
 
-// Threads used where the caller says 0: GLASSGPT_THREADS if set, else the CPUs that this process may run on.
+// Threads used where the caller says 0: GLASSGPT_THREADS if set, else the CPUs that this process
+// may run on.
 int default_threads();
 
 }  // namespace glassgpt

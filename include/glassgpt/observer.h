@@ -9,23 +9,26 @@ namespace glassgpt {
 
 // In the order of the forward pass. From kLn1 to kResidual once per block.
 enum class Stage {
-  kTokens,           // the ids themselves
-  kTokenEmbedding,   // [rows, C] rows of the embedding table, times embedding_scale
-  kPosition,         // [rows, C] the position vectors
-  kEmbedding,        // [rows, C] their sum: layer 0
-  kLn1,              // [rows, C]
-  kQ, kK, kV,        // [rows, C] head h is columns h*D .. (h+1)*D
-  kScores,           // [T, T] per sequence and head: q k^T / sqrt(D), masked entries -inf
-  kAttention,        // [T, T] per sequence and head: softmax of the scores
-  kAttentionHeads,   // [rows, C] the heads' weighted sums, side by side
-  kAttentionOut,     // [rows, C] after the output projection: what attention adds to the residual stream
-  kResidualMid,      // [rows, C]
-  kLn2,              // [rows, C]
-  kMlpHidden,        // [rows, F] after the activation function
-  kMlpOut,           // [rows, C] what the MLP adds to the residual stream
-  kResidual,         // [rows, C] the block's output: layer k + 1 of block k
-  kFinal,            // [rows, C] after the last layer norm
-  kLogits,           // [rows, V]
+  kTokens,          // the ids themselves
+  kTokenEmbedding,  // [rows, C] rows of the embedding table, times embedding_scale
+  kPosition,        // [rows, C] the position vectors
+  kEmbedding,       // [rows, C] their sum: layer 0
+  kLn1,             // [rows, C]
+  kQ,
+  kK,
+  kV,               // [rows, C] head h is columns h*D .. (h+1)*D
+  kScores,          // [T, T] per sequence and head: q k^T / sqrt(D), masked entries -inf
+  kAttention,       // [T, T] per sequence and head: softmax of the scores
+  kAttentionHeads,  // [rows, C] the heads' weighted sums, side by side
+  kAttentionOut,    // [rows, C] after the output projection: what attention adds to the residual
+                    // stream
+  kResidualMid,     // [rows, C]
+  kLn2,             // [rows, C]
+  kMlpHidden,       // [rows, F] after the activation function
+  kMlpOut,          // [rows, C] what the MLP adds to the residual stream
+  kResidual,        // [rows, C] the block's output: layer k + 1 of block k
+  kFinal,           // [rows, C] after the last layer norm
+  kLogits,          // [rows, V]
 };
 
 // "token_embedding", "q", "attention_out", ...: the names of ../interface and of --taps.
@@ -33,20 +36,21 @@ std::string_view stage_name(Stage stage) noexcept;
 std::optional<Stage> stage_from_name(std::string_view name) noexcept;
 bool stage_is_per_block(Stage stage) noexcept;
 
-// A stage's numbers, valid only during the call. Row r of a [rows, *] stage belongs to the batch's id r.
+// A stage's numbers, valid only during the call. Row r of a [rows, *] stage belongs to the batch's
+// id r.
 struct StageView {
   Stage stage;
-  std::size_t layer;       // the block, 0 .. L-1; 0 for stages outside blocks
-  const float* data;       // null for kTokens: the ids are the batch's own
+  std::size_t layer;  // the block, 0 .. L-1; 0 for stages outside blocks
+  const float* data;  // null for kTokens: the ids are the batch's own
   std::size_t rows, cols;
-  std::size_t stride;      // elements from row to row
-  std::size_t sequence;    // kScores and kAttention only
-  std::size_t head;        // kScores and kAttention only
+  std::size_t stride;    // elements from row to row
+  std::size_t sequence;  // kScores and kAttention only
+  std::size_t head;      // kScores and kAttention only
 };
 
-// Watching never changes a byte of the result, and what nobody wants is neither stored nor computed: the pass ends after the
-// last stage that is wanted. Calls come in stage order from the calling thread. An exception thrown by on_stage
-// ends the pass and reaches its caller.
+// Watching never changes a byte of the result, and what nobody wants is neither stored nor
+// computed: the pass ends after the last stage that is wanted. Calls come in stage order from the
+// calling thread. An exception thrown by on_stage ends the pass and reaches its caller.
 class Observer {
  public:
   virtual ~Observer() = default;

@@ -9,8 +9,9 @@ namespace glassgpt {
 
 using TokenId = std::uint32_t;
 
-// B sequences that lie one behind the other, without padding: sequence b is ids[offsets[b] .. offsets[b + 1]).
-// offsets has B + 1 ascending entries, from 0 to ids.size(). An empty sequence is allowed and yields no rows.
+// B sequences that lie one behind the other, without padding: sequence b is ids[offsets[b] ..
+// offsets[b + 1]). offsets has B + 1 ascending entries, from 0 to ids.size(). An empty sequence is
+// allowed and yields no rows.
 struct Batch {
   std::span<const TokenId> ids;
   std::span<const std::size_t> offsets;

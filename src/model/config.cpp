@@ -17,7 +17,7 @@ using nlohmann::json;
 
 // Far beyond any GPT-2, and low enough that no product of two of them overflows.
 constexpr std::size_t kMaxVocabulary = std::size_t{1} << 24;
-constexpr std::size_t kMaxPositions = std::size_t{1} << 24;
+constexpr std::size_t kMaxPositions = std::size_t{1} << 20;
 constexpr std::size_t kMaxWidth = std::size_t{1} << 18;
 constexpr std::size_t kMaxLayers = std::size_t{1} << 12;
 constexpr std::size_t kMaxParameters = std::size_t{1} << 38;

@@ -19,13 +19,18 @@ PackedWeights::PackedWeights(const ModelConfig& config, const ModelTensors<const
     lm_head = WeightMatrix(width, config.vocab_size, tensors.lm_head, width, true);
 }
 
-void PackedWeights::pack(const kernels::GemmOptions& options, bool with_lm_head) {
-  for (PackedBlock& block : blocks) {
-    block.qkv.pack(options);
-    block.attention_out.pack(options);
-    block.mlp_in.pack(options);
-    block.mlp_out.pack(options);
+void PackedWeights::pack_blocks(std::size_t begin, std::size_t end,
+                                const kernels::GemmOptions& options) {
+  for (std::size_t k = begin; k < end; ++k) {
+    blocks[k].qkv.pack(options);
+    blocks[k].attention_out.pack(options);
+    blocks[k].mlp_in.pack(options);
+    blocks[k].mlp_out.pack(options);
   }
+}
+
+void PackedWeights::pack(const kernels::GemmOptions& options, bool with_lm_head) {
+  pack_blocks(0, blocks.size(), options);
   if (with_lm_head) lm_head.pack(options);
 }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -60,9 +61,11 @@ struct TensorLayout {
 };
 
 // The tensors one by one, in the order of TensorLayout::entries (lm_head only when untied; it may
-// be null).
+// be null), and back.
 std::vector<const float*> tensor_list(const ModelConfig& config,
                                       const ModelTensors<const float>& tensors);
+ModelTensors<const float> tensors_from_list(const ModelConfig& config,
+                                            std::span<const float* const> list);
 
 // Fills a buffer that has TensorLayout(config) with GPT-2's initialisation, as Model::random
 // describes it; a sinusoidal position table is computed. The same seed gives the same bytes for any
@@ -93,6 +96,7 @@ struct PackedWeights {
   // Views the tensors; pack() must follow, and again whenever they change.
   PackedWeights(const ModelConfig& config, const ModelTensors<const float>& tensors);
   void pack(const kernels::GemmOptions& options, bool with_lm_head);
+  void pack_blocks(std::size_t begin, std::size_t end, const kernels::GemmOptions& options);
   std::size_t packed_bytes() const noexcept;
 };
 
@@ -165,7 +169,18 @@ struct Model::Parts {
   ModelTensors<const float> tensors;
   std::shared_ptr<const void> storage;  // keeps the tensors alive: a buffer or a mapped file
   std::unique_ptr<PackedWeights> packed;
+
+  // What forward() makes on demand; all under the mutex.
+  mutable std::mutex mutex;
+  mutable std::size_t packed_blocks = 0;  // blocks 0 .. packed_blocks - 1 are packed
+  mutable bool lm_head_packed = false;
+  mutable std::size_t activations_made = 0;
+  mutable std::vector<std::unique_ptr<Activations>> idle_activations;
 };
+
+// A model over tensors that `storage` keeps alive. Nothing is packed before the first forward().
+Model make_model(const ModelConfig& config, const ModelTensors<const float>& tensors,
+                 std::shared_ptr<const void> storage);
 
 // Per block [n_positions, C] keys and as many values; the first `tokens` rows are filled.
 struct KeyValueCache::Parts {

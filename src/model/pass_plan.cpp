@@ -39,4 +39,10 @@ PassPlan::PassPlan(std::size_t blocks, const Observer* observer, bool fills_cach
   }
 }
 
+std::size_t PassPlan::blocks_reached() const noexcept {
+  std::size_t blocks = 0;
+  while (blocks < blocks_ && reaches(Stage::kLn1, blocks)) ++blocks;
+  return blocks;
+}
+
 }  // namespace glassgpt

@@ -1,4 +1,5 @@
-// What one forward pass has to compute, asked of the observer once before it starts.
+// What one forward pass has to compute: the observer is asked before it starts, and not again while
+// it runs.
 #pragma once
 
 #include <cstddef>
@@ -22,6 +23,9 @@ class PassPlan {
   bool reaches(Stage stage, std::size_t layer = 0) const noexcept {
     return place(stage, layer) < end_;
   }
+
+  // How many blocks have a stage to compute.
+  std::size_t blocks_reached() const noexcept;
 
  private:
   // The stages of the whole pass in their order, numbered from 0.

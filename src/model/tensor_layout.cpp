@@ -94,4 +94,13 @@ std::vector<const float*> tensor_list(const ModelConfig& config,
   return list;
 }
 
+ModelTensors<const float> tensors_from_list(const ModelConfig& config,
+                                            std::span<const float* const> list) {
+  ModelTensors<const float> model{};
+  auto next = list.begin();
+  visit_model(model, config,
+              [&](const float*& tensor, const std::string&, Shape) { tensor = *next++; });
+  return model;
+}
+
 }  // namespace glassgpt

@@ -94,9 +94,10 @@ class Builder final : public nlohmann::json_sax<json> {
   // The parser's sentence without its prefix and without the file's own bytes, which may be
   // anything.
   static std::string explain(std::string_view what) {
-    const std::size_t end = std::min(what.find("; last read"), what.find(": '"));
+    const std::size_t end = std::min(
+        {what.find("; last read"), what.find("; expected"), what.find(": '"), what.size()});
     const std::size_t begin = what.rfind(" - ", end);
-    if (begin == std::string_view::npos || end == std::string_view::npos) return {};
+    if (begin == std::string_view::npos) return {};
     return " (" + std::string(what.substr(begin + 3, end - begin - 3)) + ")";
   }
 
@@ -114,6 +115,11 @@ json parse_json(std::string_view text, const std::string& name, const JsonLimits
   if (text.size() > limits.max_bytes) {
     throw Error(ErrorCode::kOutOfRange, name,
                 "JSON of more than " + std::to_string(limits.max_bytes) + " bytes");
+  }
+  // The parser takes a zero byte for the end of the text and would not look at what follows.
+  if (const std::size_t zero = text.find('\0'); zero != std::string_view::npos) {
+    throw Error(ErrorCode::kMalformed, name,
+                "is not valid JSON at byte " + std::to_string(zero + 1) + " (a zero byte)");
   }
   Builder builder(name, limits);
   json::sax_parse(text.begin(), text.end(), &builder);

@@ -1,0 +1,60 @@
+// The backward pass: from the gradient of the last layer norm's output to the gradient of every
+// parameter.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "kernels/gemm/gemm.h"
+#include "model/parts.h"
+
+namespace glassgpt::training {
+
+// The weights of the matrix products as d_x = d_y W^T needs them: W^T, packed.
+class TransposedWeights {
+ public:
+  struct Block {
+    kernels::WeightMatrix qkv, attention_out, mlp_in, mlp_out;
+  };
+
+  // Views the tensors; pack() must follow, and again whenever they change.
+  TransposedWeights(const ModelConfig& config, const ModelTensors<const float>& tensors);
+  void pack(const kernels::GemmOptions& options);
+
+  const Block& block(std::size_t k) const noexcept { return blocks_[k]; }
+  const kernels::WeightMatrix& lm_head() const noexcept { return lm_head_; }  // [V, C]
+
+ private:
+  std::vector<Block> blocks_;
+  kernels::WeightMatrix lm_head_;
+};
+
+// Buffers of the backward pass; they grow on demand and are kept for the next pass.
+class BackwardBuffers {
+ public:
+  void reserve(const ModelConfig& config, const Batch& batch, int threads);
+
+  float* d_residual() noexcept { return d_residual_.data(); }  // [rows, C]
+  float* d_branch() noexcept { return d_branch_.data(); }      // [rows, C]
+  float* d_wide() noexcept { return d_wide_.data(); }          // [rows, max(F, 3 C)]
+  float* partials(std::size_t chunk) noexcept { return partials_.data() + chunk * partials_width_; }
+  std::size_t partials_width() const noexcept { return partials_width_; }  // max(F + C, 6 C)
+  float* scratch(int thread) noexcept {
+    return scratch_.data() + static_cast<std::size_t>(thread) * scratch_size_;
+  }
+
+ private:
+  std::vector<float> d_residual_, d_branch_, d_wide_, partials_, scratch_;
+  std::size_t partials_width_ = 0, scratch_size_ = 0;
+};
+
+// Adds the gradient of every parameter to `gradients` (which has the tensors' layout), given
+// d_final, the gradient of run_forward's `final` [rows, C]. `activations` holds that pass, with
+// KeepActivations::kAllBlocks. The gradient of lm_head as an output matrix is the loss head's part,
+// not ours. Every sum has a fixed order: the bytes do not depend on threads.
+void run_backward(const ModelConfig& config, const ModelTensors<const float>& tensors,
+                  const TransposedWeights& transposed, const Batch& batch, Activations& activations,
+                  const float* d_final, const ModelTensors<float>& gradients,
+                  BackwardBuffers& buffers, const kernels::GemmOptions& options);
+
+}  // namespace glassgpt::training

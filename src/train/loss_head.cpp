@@ -1,0 +1,68 @@
+#include "train/loss_head.h"
+
+#include <algorithm>
+
+#include "kernels/dispatch.h"
+#include "train/parallel.h"
+
+namespace glassgpt::training {
+namespace {
+
+// The logits of a chunk, 8 MB, stay in the last-level cache from the product that writes them to
+// the two that read their gradient.
+constexpr std::size_t kChunkFloats = std::size_t{1} << 21;
+
+std::size_t chunk_rows(std::size_t vocab) {
+  return std::clamp<std::size_t>(kChunkFloats / vocab, 16, 1024);
+}
+
+}  // namespace
+
+LossHead::LossHead(const ModelConfig& config)
+    : width_(config.n_embd), vocab_(config.vocab_size), chunk_(chunk_rows(config.vocab_size)) {}
+
+void LossHead::chunk_losses(std::size_t rows, const float* final, const kernels::TokenId* targets,
+                            const kernels::WeightMatrix& lm_head, float d_loss, float* losses,
+                            bool gradients, const kernels::GemmOptions& options) {
+  if (logits_.size() < rows * vocab_) logits_.resize(rows * vocab_);
+  kernels::linear(rows, final, width_, lm_head, {}, logits_.data(), vocab_, options);
+  constexpr std::size_t kRows = 8;
+  for_tasks((rows + kRows - 1) / kRows, options.threads, [&](std::size_t task, int) {
+    const std::size_t row = task * kRows;
+    float* logits = logits_.data() + row * vocab_;
+    kernels::active_kernels().cross_entropy(std::min(kRows, rows - row), vocab_, logits, vocab_,
+                                            targets + row, d_loss, losses + row,
+                                            gradients ? logits : nullptr, vocab_);
+  });
+}
+
+void LossHead::losses(std::size_t rows, const float* final,
+                      std::span<const kernels::TokenId> targets,
+                      const kernels::WeightMatrix& lm_head, float* losses,
+                      const kernels::GemmOptions& options) {
+  for (std::size_t row = 0; row < rows; row += chunk_) {
+    chunk_losses(std::min(chunk_, rows - row), final + row * width_, targets.data() + row, lm_head,
+                 1.0f, losses + row, false, options);
+  }
+}
+
+void LossHead::losses_and_gradients(std::size_t rows, const float* final,
+                                    std::span<const kernels::TokenId> targets,
+                                    const kernels::WeightMatrix& lm_head,
+                                    const kernels::WeightMatrix& lm_head_transposed, float d_loss,
+                                    float* losses, float* d_final, float* d_lm_head,
+                                    const kernels::GemmOptions& options) {
+  for (std::size_t row = 0; row < rows; row += chunk_) {
+    const std::size_t chunk = std::min(chunk_, rows - row);
+    const float* chunk_final = final + row * width_;
+    chunk_losses(chunk, chunk_final, targets.data() + row, lm_head, d_loss, losses + row, true,
+                 options);
+    // Forward: logits = final lm_head^T
+    kernels::linear(chunk, logits_.data(), vocab_, lm_head_transposed, {}, d_final + row * width_,
+                    width_, options);
+    kernels::gemm(true, false, vocab_, width_, chunk, logits_.data(), vocab_, chunk_final, width_,
+                  true, d_lm_head, width_, options);
+  }
+}
+
+}  // namespace glassgpt::training

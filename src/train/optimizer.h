@@ -1,0 +1,54 @@
+// AdamW over all parameters, gradient clipping, and the learning rate's schedule.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "glassgpt/train.h"
+#include "model/parts.h"
+
+namespace glassgpt::training {
+
+// Learning rate of step `step` (the first is 1): rises linearly to learning_rate over warmup_steps,
+// then stays there (constant) or falls along half a cosine to final_learning_rate at the last step
+// (Loshchilov and Hutter 2017, equation 5, without restarts).
+double learning_rate_at(const TrainingOptions& options, std::size_t step) noexcept;
+
+struct AdamWOptions {
+  float beta1 = 0.9f, beta2 = 0.95f, epsilon = 1e-8f;
+  float weight_decay = 0.1f;
+  float clip_norm = 1.0f;  // 0: no clipping
+};
+
+// Keeps the two moments, in the tensors' layout. Tensors that are not trained are left alone; those
+// that do not decay (TensorLayout::Entry::decays) have no weight decay.
+class Optimizer {
+ public:
+  Optimizer(const TensorLayout& layout, const AdamWOptions& options);
+
+  // One step (counted from 1) of Loshchilov and Hutter 2019, algorithm 2, after the gradient was
+  // scaled down to clip_norm if it is longer. Returns the gradient's norm before clipping. With a
+  // norm that is not finite nothing is changed.
+  double update(std::size_t step, double learning_rate, const float* gradients, float* parameters,
+                int threads);
+
+  float* moment1() noexcept { return moment1_.data(); }
+  float* moment2() noexcept { return moment2_.data(); }
+
+ private:
+  // Stretches of a fixed length: the norm is a sum of their sums, in their order, for any number of
+  // threads.
+  struct Stretch {
+    std::size_t offset, size;
+    bool decays;
+  };
+
+  double gradient_norm(const float* gradients, int threads);
+
+  AdamWOptions options_;
+  std::vector<Stretch> stretches_;
+  std::vector<double> squares_;
+  std::vector<float> moment1_, moment2_;
+};
+
+}  // namespace glassgpt::training

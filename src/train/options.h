@@ -1,0 +1,21 @@
+// Training options: checked, and kept with the run.
+#pragma once
+
+#include <filesystem>
+
+#include "glassgpt/train.h"
+
+namespace glassgpt::training {
+
+// Throws std::invalid_argument naming the field, its value and what is expected.
+void check_options(const TrainingOptions& options);
+
+// The configuration that is trained with. The exported model's own config.json differs: its
+// embedding_scale is folded into the table.
+std::filesystem::path run_config_path(const std::filesystem::path& run);
+
+// training.json in the run's directory: every option but threads, gemm, resume and config (which is
+// config.json).
+void write_training_options(const TrainingOptions& options, const std::filesystem::path& run);
+
+}  // namespace glassgpt::training

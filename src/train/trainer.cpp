@@ -1,0 +1,343 @@
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <memory>
+#include <numeric>
+#include <stdexcept>
+#include <system_error>
+
+#include "glassgpt/error.h"
+#include "glassgpt/tokenizer.h"
+#include "glassgpt/train.h"
+#include "io/file.h"
+#include "train/checkpoint.h"
+#include "train/initial_state.h"
+#include "train/learner.h"
+#include "train/options.h"
+#include "train/run_directory.h"
+#include "train/sampler.h"
+#include "train/token_file.h"
+#include "train/training_log.h"
+#include "train/validation.h"
+
+namespace glassgpt {
+namespace training {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t kCheckpointsKept = 2;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+bool is_due(std::uint64_t step, std::size_t every) { return every > 0 && step % every == 0; }
+
+template <class Function, class... Arguments>
+void call(const Function& function, Arguments&&... arguments) {
+  if (function) function(std::forward<Arguments>(arguments)...);
+}
+
+std::string source_name(const fs::path& path) {
+  const std::string name = path.filename().string();
+  return name.empty() ? path.parent_path().filename().string() : name;
+}
+
+// The corpora: windows to train on, and what was held out.
+class Data {
+ public:
+  Data(const TrainingOptions& options, const Tokenizer& tokenizer, std::size_t context, int threads,
+       const TrainingCallbacks& callbacks)
+      : file_(TokenFile::open_or_make(options.output / "tokens.bin", plan(options), tokenizer,
+                                      threads, callbacks.on_tokenize)),
+        sampler_(sources(options, file_), context, options.seed),
+        validator_(file_, valid_sources(options, file_), options.valid_tokens,
+                   token_byte_counts(tokenizer)) {}
+
+  const TokenFile& file() const noexcept { return file_; }
+  const WindowSampler& sampler() const noexcept { return sampler_; }
+  const Validator& validator() const noexcept { return validator_; }
+
+  std::uint64_t training_tokens() const {
+    return std::accumulate(
+        file_.streams().begin(), file_.streams().begin() + static_cast<std::ptrdiff_t>(sources_),
+        std::uint64_t{0}, [](std::uint64_t sum, const auto& stream) { return sum + stream.count; });
+  }
+
+ private:
+  static TokenFilePlan plan(const TrainingOptions& options) {
+    TokenFilePlan plan{{}, options.valid, options.valid.empty() ? options.valid_fraction : 0.0};
+    for (const CorpusSource& source : options.corpus) plan.train.push_back(source.path);
+    return plan;
+  }
+
+  std::vector<WindowSampler::Source> sources(const TrainingOptions& options,
+                                             const TokenFile& file) {
+    sources_ = options.corpus.size();
+    std::vector<WindowSampler::Source> sources;
+    for (std::size_t i = 0; i < sources_; ++i) {
+      const std::uint64_t tokens = file.streams().at(i).count;
+      if (tokens < 3) {
+        throw Error(ErrorCode::kMalformed, options.corpus[i].path.string(),
+                    "has no text to learn from");
+      }
+      sources.push_back({tokens, options.corpus[i].weight});
+    }
+    return sources;
+  }
+
+  static std::vector<Validator::Source> valid_sources(const TrainingOptions& options,
+                                                      const TokenFile& file) {
+    std::vector<Validator::Source> sources;
+    for (std::size_t stream = options.corpus.size(); stream < file.streams().size(); ++stream) {
+      const std::size_t i = stream - options.corpus.size();
+      sources.push_back(
+          {source_name(options.valid.empty() ? options.corpus[i].path : options.valid[i]), stream});
+    }
+    return sources;
+  }
+
+  TokenFile file_;
+  std::size_t sources_ = 0;
+  WindowSampler sampler_;
+  Validator validator_;
+};
+
+class Run {
+ public:
+  Run(const TrainingOptions& options, const TrainingCallbacks& callbacks)
+      : options_(options),
+        callbacks_(callbacks),
+        threads_(options.threads > 0 ? options.threads : default_threads()),
+        initial_(initial_state(options, threads_)),
+        data_(options, initial_.tokenizer, initial_.config.n_positions, threads_, callbacks),
+        identity_{config_hash(initial_.config), tokenizer_hash(initial_.tokenizer),
+                  data_.file().content_hash(), options.seed},
+        learner_(initial_.config, std::move(initial_.parameters),
+                 {options.beta1, options.beta2, options.epsilon, options.weight_decay,
+                  options.clip_norm},
+                 gemm_options(options.gemm, threads_)) {}
+
+  TrainingSummary execute() {
+    start();
+    while (state_.step < options_.steps && !summary_.interrupted) {
+      train_step();
+      report();
+      summary_.interrupted = state_.step < options_.steps && callbacks_.stop != nullptr &&
+                             callbacks_.stop->load(std::memory_order_relaxed);
+      const bool must_write = summary_.interrupted || state_.step == options_.steps;
+      if (must_write || is_due(state_.step, options_.checkpoint_every)) checkpoint(must_write);
+    }
+    return finish();
+  }
+
+ private:
+  void start();
+  void resume();
+  void train_step();
+  double pass(std::span<const Window> windows, float d_loss);
+  void report();
+  TrainingProgress progress();
+  ValidationReport validate();
+  void checkpoint(bool must_write);
+  void export_model(const fs::path& directory);
+  TrainingSummary finish();
+
+  const TrainingOptions& options_;
+  const TrainingCallbacks& callbacks_;
+  int threads_;
+  InitialState initial_;
+  Data data_;
+  RunIdentity identity_;
+  Learner learner_;
+  RunState state_;
+  std::unique_ptr<TrainingLog> log_;
+  TrainingSummary summary_;
+  Clock::time_point start_ = Clock::now();
+  double step_seconds_ = 0, interval_seconds_ = 0;  // in train_step alone
+  std::uint64_t tokens_here_ = 0, interval_tokens_here_ = 0;
+  double learning_rate_ = 0, gradient_norm_ = 0;
+  std::vector<TokenId> window_, ids_, targets_;
+  std::vector<std::size_t> offsets_;
+};
+
+void Run::start() {
+  if (options_.resume) resume();
+  summary_.first_step = state_.step;
+  io::make_directories(run_config_path(options_.output).parent_path());
+  write_config(initial_.config, run_config_path(options_.output));
+  write_training_options(options_, options_.output);
+  initial_.tokenizer.save(options_.output / "tokenizer.json");
+  log_ = std::make_unique<TrainingLog>(options_.output / "log.jsonl", state_.step);
+  call(callbacks_.on_message, std::to_string(initial_.config.parameters()) + " parameters, " +
+                                  std::to_string(data_.training_tokens()) +
+                                  " training tokens, an epoch is " +
+                                  std::to_string(data_.sampler().windows_per_epoch()) + " windows");
+  start_ = Clock::now();
+}
+
+// The newest checkpoint that is whole. A damaged one costs the steps since the one before; none at
+// all: from the start.
+void Run::resume() {
+  const std::vector<fs::path> checkpoints = list_checkpoints(options_.output);
+  for (const fs::path& file : checkpoints) {
+    try {
+      state_ = read_checkpoint(file, learner_, identity_);
+      call(callbacks_.on_message, "resuming from " + file.string());
+      return;
+    } catch (const Error& error) {
+      if (error.code() == ErrorCode::kUnsupported || file == checkpoints.back()) throw;
+      call(callbacks_.on_warning, error.what());
+    }
+  }
+}
+
+void Run::train_step() {
+  const Clock::time_point start = Clock::now();
+  const std::size_t context = learner_.config().n_positions;
+  std::vector<Window> windows(std::max<std::size_t>(1, options_.batch_tokens / context));
+  std::uint64_t tokens = 0;
+  for (Window& window : windows) {
+    window = data_.sampler().window(state_.windows++);
+    tokens += window.length;
+  }
+  const std::size_t per_pass = std::max<std::size_t>(1, options_.micro_batch_tokens / context);
+  const float d_loss = 1.0f / static_cast<float>(tokens);
+  double nats = 0;
+  for (std::size_t at = 0; at < windows.size(); at += per_pass) {
+    const std::size_t count = std::min(per_pass, windows.size() - at);
+    nats += pass(std::span(windows).subspan(at, count), d_loss);
+  }
+  ++state_.step;
+  learning_rate_ = learning_rate_at(options_, state_.step);
+  gradient_norm_ = learner_.update(state_.step, learning_rate_);
+  if (!std::isfinite(nats) || !std::isfinite(gradient_norm_)) {
+    throw Error(ErrorCode::kOutOfRange, options_.output.string(),
+                "the loss or its gradient is not finite at step " + std::to_string(state_.step),
+                "resume from the last checkpoint with a lower learning rate");
+  }
+  state_.tokens += tokens;
+  state_.interval_loss += nats;
+  state_.interval_tokens += tokens;
+  const double seconds = seconds_since(start);
+  step_seconds_ += seconds;
+  interval_seconds_ += seconds;
+  tokens_here_ += tokens;
+  interval_tokens_here_ += tokens;
+}
+
+double Run::pass(std::span<const Window> windows, float d_loss) {
+  ids_.clear();
+  targets_.clear();
+  offsets_.assign(1, 0);
+  for (const Window& window : windows) {
+    window_.resize(window.length + 1);
+    data_.file().read(window.stream, window.begin, window_);
+    ids_.insert(ids_.end(), window_.begin(), window_.end() - 1);
+    targets_.insert(targets_.end(), window_.begin() + 1, window_.end());
+    offsets_.push_back(ids_.size());
+  }
+  return learner_.accumulate({ids_, offsets_}, targets_, d_loss);
+}
+
+void Run::report() {
+  const bool evaluate = !data_.validator().empty() &&
+                        (is_due(state_.step, options_.eval_every) || state_.step == options_.steps);
+  if (!evaluate && !is_due(state_.step, options_.log_every)) return;
+  const TrainingProgress now = progress();
+  call(callbacks_.on_progress, now);
+  if (evaluate) summary_.validation = validate();
+  try {
+    log_->append(now, evaluate ? &*summary_.validation : nullptr);
+  } catch (const Error& error) {
+    // A full disk must not end a run of hours.
+    call(callbacks_.on_warning, error.what());
+  }
+  if (evaluate) call(callbacks_.on_validation, *summary_.validation);
+}
+
+TrainingProgress Run::progress() {
+  const double steps_here = static_cast<double>(state_.step - summary_.first_step);
+  TrainingProgress now{.step = state_.step,
+                       .steps = options_.steps,
+                       .tokens = state_.tokens,
+                       .loss = state_.interval_loss / static_cast<double>(state_.interval_tokens),
+                       .learning_rate = learning_rate_,
+                       .gradient_norm = gradient_norm_,
+                       .tokens_per_second = static_cast<double>(interval_tokens_here_) /
+                                            std::max(interval_seconds_, 1e-9),
+                       .seconds_left = seconds_since(start_) / steps_here *
+                                       static_cast<double>(options_.steps - state_.step)};
+  summary_.loss = now.loss;
+  state_.interval_loss = 0;
+  state_.interval_tokens = 0;
+  interval_seconds_ = 0;
+  interval_tokens_here_ = 0;
+  return now;
+}
+
+ValidationReport Run::validate() {
+  ValidationReport report = data_.validator().run(learner_, options_.micro_batch_tokens);
+  report.step = state_.step;
+  report.best = !state_.best_bits_per_byte || report.bits_per_byte < *state_.best_bits_per_byte;
+  if (report.best) {
+    state_.best_bits_per_byte = report.bits_per_byte;
+    try {
+      export_model(options_.output / "best");
+    } catch (const Error& error) {
+      call(callbacks_.on_warning, error.what());
+    }
+  }
+  return report;
+}
+
+void Run::export_model(const fs::path& directory) {
+  save_model(learner_.config(),
+             learner_.layout().tensors(static_cast<const float*>(learner_.parameters().data())),
+             directory, options_.storage);
+  initial_.tokenizer.save(directory / "tokenizer.json");
+}
+
+void Run::checkpoint(bool must_write) {
+  const fs::path file = checkpoint_path(options_.output, state_.step);
+  try {
+    write_checkpoint(file, learner_, state_, identity_);
+    remove_old_checkpoints(options_.output, kCheckpointsKept);
+    export_model(options_.output);
+    call(callbacks_.on_checkpoint, file);
+  } catch (const Error& error) {
+    if (must_write) throw;
+    call(callbacks_.on_warning, std::string("no checkpoint was written: ") + error.what());
+  }
+}
+
+TrainingSummary Run::finish() {
+  // Also when there was nothing left to do: an earlier call may have been killed before this.
+  if (summary_.first_step == state_.step) export_model(options_.output);
+  summary_.steps = state_.step;
+  summary_.tokens = state_.tokens;
+  summary_.seconds = seconds_since(start_);
+  if (step_seconds_ > 0) {
+    summary_.tokens_per_second = static_cast<double>(tokens_here_) / step_seconds_;
+  }
+  summary_.best_bits_per_byte = state_.best_bits_per_byte.value_or(0);
+  summary_.model = options_.output;
+  return summary_;
+}
+
+}  // namespace
+}  // namespace training
+
+TrainingSummary train(const TrainingOptions& options, const TrainingCallbacks& callbacks) {
+  training::check_options(options);
+  const training::RunDirectory directory(options.output);
+  if (!options.resume && !training::list_checkpoints(options.output).empty()) {
+    throw Error(ErrorCode::kUnwritable, options.output.string(), "holds a run already",
+                "go on with --resume, or choose another output directory");
+  }
+  return training::Run(options, callbacks).execute();
+}
+
+}  // namespace glassgpt

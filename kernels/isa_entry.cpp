@@ -1,11 +1,20 @@
-// The kernels of one instruction set. Compiled once per ISA with that ISA's flags; GLASSGPT_ISA_TABLE names the only symbol
-// that it exports. Everything else that it includes lies in anonymous namespaces: see simd.h for why.
+// The kernels of one instruction set. Compiled once per ISA with that ISA's flags;
+// GLASSGPT_ISA_TABLE names the only symbol that it exports. Everything else that it includes lies
+// in anonymous namespaces: see simd.h for why.
+#include "kernels/adamw/adamw_simd.h"
 #include "kernels/attention/attention_simd.h"
+#include "kernels/cross_entropy/cross_entropy_simd.h"
+#include "kernels/embedding/embedding_simd.h"
 #include "kernels/gelu/gelu_simd.h"
 #include "kernels/gemm/gemm_simd.h"
 #include "kernels/kernel_table.h"
+#include "kernels/layernorm/layernorm_simd.h"
+#include "kernels/position/position_simd.h"
 #include "kernels/simd.h"
+#include "kernels/similarity/similarity_simd.h"
+#include "kernels/softmax/softmax_simd.h"
 #include "kernels/unary/unary_simd.h"
+#include "kernels/vector/vector_simd.h"
 
 #if defined(GLASSGPT_ISA_SCALAR)
 #define GLASSGPT_ISA_ARCH ScalarArch
@@ -30,31 +39,31 @@ constinit const KernelTable GLASSGPT_ISA_TABLE = {
     .isa = GLASSGPT_ISA_NAME,
     .lanes = Simd<Arch>::kLanes,
     .gemm = Gemm<Arch>::kKernel,
-    .layer_norm = layer_norm_reference,
-    .layer_norm_backward = layer_norm_backward_reference,
-    .layer_norm_backward_parameters = layer_norm_backward_parameters_reference,
-    .softmax = softmax_reference,
-    .softmax_backward = softmax_backward_reference,
+    .layer_norm = layer_norm_simd<Arch>,
+    .layer_norm_backward = layer_norm_backward_simd<Arch>,
+    .layer_norm_backward_parameters = layer_norm_backward_parameters_simd<Arch>,
+    .softmax = softmax_simd<Arch>,
+    .softmax_backward = softmax_backward_simd<Arch>,
     .gelu_tanh = gelu_tanh_simd<Arch>,
     .gelu_erf = gelu_erf_simd<Arch>,
     .gelu_tanh_backward = gelu_tanh_backward_simd<Arch>,
     .gelu_erf_backward = gelu_erf_backward_simd<Arch>,
-    .embedding_gather = embedding_gather_reference,
-    .embedding_scatter_add = embedding_scatter_add_reference,
-    .sinusoidal_positions = sinusoidal_positions_reference,
-    .cross_entropy = cross_entropy_reference,
-    .adamw = adamw_reference,
-    .cosine_similarity = cosine_similarity_reference,
+    .embedding_gather = embedding_gather_simd<Arch>,
+    .embedding_scatter_add = embedding_scatter_add_simd<Arch>,
+    .sinusoidal_positions = sinusoidal_positions_simd<Arch>,
+    .cross_entropy = cross_entropy_simd<Arch>,
+    .adamw = adamw_simd<Arch>,
+    .cosine_similarity = cosine_similarity_simd<Arch>,
     .exp = exp_simd<Arch>,
     .tanh = tanh_simd<Arch>,
     .erf = erf_simd<Arch>,
-    .add = add_reference,
-    .sum_of_squares = sum_of_squares_reference,
-    .column_sum = column_sum_reference,
+    .add = add_simd<Arch>,
+    .sum_of_squares = sum_of_squares_simd<Arch>,
+    .column_sum = column_sum_simd<Arch>,
     .attention_scratch = attention_scratch<Arch>,
     .attention_forward = attention_forward<Arch>,
-    .attention_backward = attention_backward_reference,
-    .attention_weights = attention_weights_reference,
+    .attention_backward = attention_backward<Arch>,
+    .attention_weights = attention_weights<Arch>,
 };
 
 }  // namespace glassgpt::kernels

@@ -18,6 +18,7 @@
 #pragma once
 
 #include "kernels/attention/attention.h"
+#include "kernels/attention/attention_backward_simd.h"
 #include "kernels/attention/attention_tiles.h"
 
 namespace glassgpt::kernels {
@@ -27,34 +28,6 @@ namespace attention {
 // For T <= 256 nothing is ever rescaled; 256 keys and values of D = 64 fill an eighth of a 1 MB
 // second-level cache, and the tile's scores a quarter of a 32 KB first-level one.
 constexpr std::size_t kKeyBlock = 256;
-
-template <class Arch, std::size_t Rows, std::size_t Vectors>
-[[gnu::noinline]] void score_tile(const float* __restrict q, std::size_t q_row,
-                                  const float* __restrict k, std::size_t k_panel, std::size_t width,
-                                  float* __restrict scores) noexcept {
-  Tile<Arch, Rows, Vectors> tile;
-  tile.set_zero();
-  for (std::size_t d = 0; d < width; ++d)
-    tile.step(q + d, q_row, k + d * TileSizes<Arch>::kPanel, k_panel);
-  tile.store(scores, kKeyBlock);
-}
-
-// Rows of scores [Rows, kKeyBlock] against `keys` packed keys, rounded up to whole vectors.
-template <class Arch, std::size_t Rows>
-void score_rows(const float* q, std::size_t q_row, const float* k, std::size_t width,
-                std::size_t keys, float* scores) noexcept {
-  constexpr std::size_t kLanes = Simd<Arch>::kLanes;
-  constexpr std::size_t kPanel = TileSizes<Arch>::kPanel;
-  // Few rows take several panels at once, for enough sums in flight.
-  constexpr std::size_t kPanels = Rows == 1 ? 4 : Rows == 2 ? 2 : 1;
-  const std::size_t panel_size = width * kPanel;
-  std::size_t j = 0;
-  for (; j + (kPanels - 1) * kPanel + kLanes < keys; j += kPanels * kPanel)
-    score_tile<Arch, Rows, 2 * kPanels>(q, q_row, k + j * width, panel_size, width, scores + j);
-  for (; j + kLanes < keys; j += kPanel)
-    score_tile<Arch, Rows, 2>(q, q_row, k + j * width, panel_size, width, scores + j);
-  if (j < keys) score_tile<Arch, Rows, 1>(q, q_row, k + j * width, panel_size, width, scores + j);
-}
 
 // scores[0 .. keys) become weights 2^(score - maximum); updates the row's running maximum and its
 // sums [lanes], and returns the factor by which earlier blocks' results shrink.
@@ -229,7 +202,7 @@ struct HeadForward {
     copy_rows<Arch>(q + row * shape.q_stride, shape.q_stride, Rows, shape.head_dim,
                     shape.scale * kLog2E, buffers.q);
     score_rows<Arch, Rows>(buffers.q, width, buffers.k, shape.head_dim, seen_by(Rows - 1),
-                           buffers.scores);
+                           buffers.scores, kKeyBlock);
     float corrections[Rows];
     for (std::size_t r = 0; r < Rows; ++r)
       corrections[r] =
@@ -254,11 +227,42 @@ struct HeadForward {
   }
 };
 
+template <class Arch>
+inline float dot(const float* a, const float* b, std::size_t n) noexcept {
+  using S = Simd<Arch>;
+  auto sum = S::set(0.0f);
+  for (std::size_t d = 0; d < n; d += S::kLanes)
+    sum = S::fma(load_first<Arch>(a + d, n - d), load_first<Arch>(b + d, n - d), sum);
+  return S::reduce_sum(sum);
+}
+
+// weights = softmax(scores) of one row; weights may be scores.
+template <class Arch>
+inline void softmax_row(const float* scores, std::size_t n, float* weights) noexcept {
+  using S = Simd<Arch>;
+  float maximum = scores[0];
+  for (std::size_t j = 1; j < n; ++j) maximum = scores[j] > maximum ? scores[j] : maximum;
+  auto sum = S::set(0.0f);
+  const auto in_nats = S::set(kLog2E);
+  for (std::size_t j = 0; j < n; j += S::kLanes) {
+    const auto distance = load_first<Arch>(scores + j, n - j) - S::set(maximum);
+    const auto weight = exp2_below_127<Arch>(distance * in_nats);
+    store_first<Arch>(weights + j, weight, n - j);
+    sum = sum +
+          (n - j >= S::kLanes ? weight : S::select(first_lanes<Arch>(n - j), weight, S::set(0.0f)));
+  }
+  const auto total = S::set(S::reduce_sum(sum));
+  for (std::size_t j = 0; j < n; j += S::kLanes)
+    store_first<Arch>(weights + j, load_first<Arch>(weights + j, n - j) / total, n - j);
+}
+
 }  // namespace attention
 
 template <class Arch>
 std::size_t attention_scratch(const AttentionShape& shape) noexcept {
-  return attention::ForwardBuffers<Arch>(shape, nullptr).size;
+  const std::size_t forward = attention::ForwardBuffers<Arch>(shape, nullptr).size;
+  const std::size_t backward = attention::BackwardBuffers<Arch>(shape, nullptr).size;
+  return forward > backward ? forward : backward;
 }
 
 template <class Arch>
@@ -275,6 +279,26 @@ void attention_forward(const AttentionShape& shape, std::size_t head_begin, std:
     pass.run();
     pass.finish(out + offset,
                 log_sum_exp == nullptr ? nullptr : log_sum_exp + head * shape.queries);
+  }
+}
+
+template <class Arch>
+void attention_weights(const AttentionShape& shape, std::size_t head, const float* q,
+                       const float* k, float* scores, float* weights) noexcept {
+  const std::size_t offset = head * shape.head_dim;
+  for (std::size_t i = 0; i < shape.queries; ++i) {
+    const std::size_t seen = shape.keys - shape.queries + i + 1;
+    float* const row = (scores != nullptr ? scores : weights) + i * shape.keys;
+    for (std::size_t j = 0; j < seen; ++j)
+      row[j] = shape.scale * attention::dot<Arch>(q + i * shape.q_stride + offset,
+                                                  k + j * shape.k_stride + offset, shape.head_dim);
+    if (weights != nullptr) {
+      float* const to = weights + i * shape.keys;
+      attention::softmax_row<Arch>(row, seen, to);
+      for (std::size_t j = seen; j < shape.keys; ++j) to[j] = 0.0f;
+    }
+    if (scores != nullptr)
+      for (std::size_t j = seen; j < shape.keys; ++j) row[j] = -__builtin_inff();
   }
 }
 

@@ -47,6 +47,16 @@ inline void for_each_row_tile(std::size_t begin, std::size_t end, F&& f) {
   if (row < end) f(row, std::integral_constant<std::size_t, 1>{});
 }
 
+// Calls f(offset, vectors as a constant) for every two vectors of a padded row, and one that may be
+// left.
+template <class Arch, class F>
+inline void for_each_vector_pair(std::size_t width, F&& f) {
+  constexpr std::size_t kLanes = Simd<Arch>::kLanes;
+  std::size_t d = 0;
+  for (; d + 2 * kLanes <= width; d += 2 * kLanes) f(d, std::integral_constant<std::size_t, 2>{});
+  if (d < width) f(d, std::integral_constant<std::size_t, 1>{});
+}
+
 // Rows x Vectors accumulators.
 template <class Arch, std::size_t Rows, std::size_t Vectors>
 struct Tile {
@@ -73,16 +83,16 @@ struct Tile {
       });
     });
   }
-  // sum[r][v] += a[r * a_row] * b[v], one step of the inner dimension, for rows First .. Rows - 1.
+  // sum[r][v] += a[r * a_row] * b[v], one step of the inner dimension, for rows First .. End - 1.
   // Every two vectors of b lie b_panel apart.
-  template <std::size_t First = 0>
+  template <std::size_t First = 0, std::size_t End = Rows>
   [[gnu::always_inline]] void step(const float* a, std::size_t a_row, const float* b,
                                    std::size_t b_panel = 2 * S::kLanes) noexcept {
     F32 row_of_b[Vectors];
     unroll<Vectors>([&](auto v) __attribute__((always_inline)) {
       row_of_b[v] = S::load(b + v / 2 * b_panel + v % 2 * S::kLanes);
     });
-    unroll<Rows - First>([&](auto i) __attribute__((always_inline)) {
+    unroll<End - First>([&](auto i) __attribute__((always_inline)) {
       constexpr std::size_t r = First + i;
       const F32 element = S::set(a[r * a_row]);
       unroll<Vectors>([&](auto v) __attribute__((always_inline)) {
@@ -123,6 +133,17 @@ inline void copy_rows(const float* from, std::size_t stride, std::size_t rows, s
   for (std::size_t r = 0; r < rows; ++r, from += stride, to += padded<Arch>(width))
     for (std::size_t d = 0; d < width; d += S::kLanes)
       S::store(to + d, load_first<Arch>(from + d, width - d) * scale);
+}
+
+// The way back: to[r][0 .. width) = factor * from[r][0 .. width) for rows of padded(width).
+template <class Arch>
+inline void store_rows(const float* from, std::size_t rows, std::size_t width, float factor,
+                       float* to, std::size_t stride) noexcept {
+  using S = Simd<Arch>;
+  const auto scale = S::set(factor);
+  for (std::size_t r = 0; r < rows; ++r, from += padded<Arch>(width), to += stride)
+    for (std::size_t d = 0; d < width; d += S::kLanes)
+      store_first<Arch>(to + d, S::load(from + d) * scale, width - d);
 }
 
 #if defined(__x86_64__) || defined(__aarch64__)
@@ -177,6 +198,39 @@ inline void pack_transposed(const float* from, std::size_t stride, std::size_t r
       }
     }
   }
+}
+
+// scores[r][j] = q[r] . k[j] for keys that lie in panels of [head_dim, kPanel]; d runs upwards.
+template <class Arch, std::size_t Rows, std::size_t Vectors>
+[[gnu::noinline]] void score_tile(const float* __restrict q, std::size_t q_row,
+                                  const float* __restrict k, std::size_t k_panel, std::size_t width,
+                                  float* __restrict scores, std::size_t scores_row) noexcept {
+  Tile<Arch, Rows, Vectors> tile;
+  tile.set_zero();
+  for (std::size_t d = 0; d < width; ++d)
+    tile.step(q + d, q_row, k + d * TileSizes<Arch>::kPanel, k_panel);
+  tile.store(scores, scores_row);
+}
+
+// The same for `keys` packed keys, rounded up to whole vectors.
+template <class Arch, std::size_t Rows>
+void score_rows(const float* q, std::size_t q_row, const float* k, std::size_t width,
+                std::size_t keys, float* scores, std::size_t scores_row) noexcept {
+  constexpr std::size_t kLanes = Simd<Arch>::kLanes;
+  constexpr std::size_t kPanel = TileSizes<Arch>::kPanel;
+  // Few rows take several panels at once, for enough sums in flight.
+  constexpr std::size_t kPanels = Rows == 1 ? 4 : Rows == 2 ? 2 : 1;
+  const std::size_t panel_size = width * kPanel;
+  std::size_t j = 0;
+  const auto advance = [&]<std::size_t Vectors>(std::integral_constant<std::size_t, Vectors>) {
+    score_tile<Arch, Rows, Vectors>(q, q_row, k + j * width, panel_size, width, scores + j,
+                                    scores_row);
+    j += Vectors * kLanes;
+  };
+  while (j + (kPanels - 1) * kPanel + kLanes < keys)
+    advance(std::integral_constant<std::size_t, 2 * kPanels>{});
+  while (j + kLanes < keys) advance(std::integral_constant<std::size_t, 2>{});
+  if (j < keys) advance(std::integral_constant<std::size_t, 1>{});
 }
 
 // Cuts pieces that start on cache lines out of a scratch of unknown alignment. Given null, only

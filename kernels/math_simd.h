@@ -7,13 +7,10 @@
 // rounding. NaN in, NaN out. Error bounds: unary/unary.h.
 #pragma once
 
-#include "kernels/simd.h"
+#include "kernels/loops_simd.h"
 
 namespace glassgpt::kernels {
 namespace {
-
-template <class Arch>
-using F32Of = typename Simd<Arch>::F32;
 
 // c[0] + c[1] x + ... by Horner's rule.
 template <class Arch, std::size_t N>
@@ -134,25 +131,6 @@ inline F32Of<Arch> erf_vector(F32Of<Arch> x) noexcept {
   const F32Of<Arch> tail = exp_minus_half_square<Arch>(a) * normal_tail_ratio<Arch>(a);
   const F32Of<Arch> large = S::fma(S::set(-2.0f), tail, S::set(1.0f));
   return S::select(magnitude < S::set(1.0f), small, copy_sign<Arch>(large, x));
-}
-
-// y[i] = f(x[i]). The tail is a partial vector through the same f.
-template <class Arch, class F>
-inline void map_vector(std::size_t n, const float* x, float* y, F f) noexcept {
-  using S = Simd<Arch>;
-  std::size_t i = 0;
-  for (; i + S::kLanes <= n; i += S::kLanes) S::store(y + i, f(S::load(x + i)));
-  if (i < n) S::store_partial(y + i, f(S::load_partial(x + i, n - i)), n - i);
-}
-
-// y[i] = f(a[i], b[i])
-template <class Arch, class F>
-inline void map_vector(std::size_t n, const float* a, const float* b, float* y, F f) noexcept {
-  using S = Simd<Arch>;
-  std::size_t i = 0;
-  for (; i + S::kLanes <= n; i += S::kLanes) S::store(y + i, f(S::load(a + i), S::load(b + i)));
-  if (i < n)
-    S::store_partial(y + i, f(S::load_partial(a + i, n - i), S::load_partial(b + i, n - i)), n - i);
 }
 
 }  // namespace

@@ -31,6 +31,7 @@ template <class Arch>
 struct Simd {
   using F32 = xsimd::batch<float, Arch>;
   using I32 = xsimd::batch<std::int32_t, Arch>;
+  using F64 = xsimd::batch<double, Arch>;
   using Mask = xsimd::batch_bool<float, Arch>;
   static constexpr std::size_t kLanes = F32::size;
 
@@ -92,8 +93,33 @@ struct Simd {
     return a * bits_to_float((half + bias) << 23) * bits_to_float((k - half + bias) << 23);
   }
 
+  // The lower and the upper half of the lanes, exactly.
+  static F64 widen_low(F32 a) noexcept {
+#if defined(__AVX512F__)
+    if constexpr (kIsAvx512<Arch>) return F64(_mm512_cvtps_pd(_mm512_castps512_ps256(a)));
+#elif defined(__AVX__)
+    return F64(_mm256_cvtps_pd(_mm256_castps256_ps128(a)));
+#elif defined(__SSE2__)
+    return F64(_mm_cvtps_pd(a));
+#elif defined(__aarch64__)
+    return F64(vcvt_f64_f32(vget_low_f32(a)));
+#endif
+  }
+  static F64 widen_high(F32 a) noexcept {
+#if defined(__AVX512F__)
+    if constexpr (kIsAvx512<Arch>) return F64(_mm512_cvtps_pd(_mm512_extractf32x8_ps(a, 1)));
+#elif defined(__AVX__)
+    return F64(_mm256_cvtps_pd(_mm256_extractf128_ps(a, 1)));
+#elif defined(__SSE2__)
+    return F64(_mm_cvtps_pd(_mm_movehl_ps(a, a)));
+#elif defined(__aarch64__)
+    return F64(vcvt_high_f64_f32(a));
+#endif
+  }
+
   // Lanes are added in an order that depends on the ISA alone.
   static float reduce_sum(F32 a) noexcept { return xsimd::hadd(a); }
+  static double reduce_sum(F64 a) noexcept { return xsimd::hadd(a); }
   static float reduce_max(F32 a) noexcept {
     float lanes[kLanes];
     store(lanes, a);
@@ -115,6 +141,7 @@ template <>
 struct Simd<ScalarArch> {
   using F32 = float;
   using I32 = std::int32_t;
+  using F64 = double;
   using Mask = bool;
   static constexpr std::size_t kLanes = 1;
 
@@ -155,7 +182,10 @@ struct Simd<ScalarArch> {
     const I32 half = k >> 1;
     return a * bits_to_float((half + 127) << 23) * bits_to_float((k - half + 127) << 23);
   }
+  static F64 widen_low(F32 a) noexcept { return static_cast<double>(a); }
+  static F64 widen_high(F32) noexcept { return 0.0; }
   static float reduce_sum(F32 a) noexcept { return a; }
+  static double reduce_sum(F64 a) noexcept { return a; }
   static float reduce_max(F32 a) noexcept { return a; }
 };
 

@@ -1,0 +1,140 @@
+#pragma once
+
+#include "kernels/layernorm/layernorm.h"
+#include "kernels/loops_simd.h"
+
+namespace glassgpt::kernels {
+namespace {
+
+// x_hat = (x - shift) * rstd + offset. `shift` is the mean as first summed; what it missed by is
+// known after the second pass and sits in `offset`, so that a row far from zero loses nothing to
+// the rounding of its mean.
+struct RowStatistics {
+  float shift, rstd, offset;
+  float mean;
+};
+
+template <class Arch>
+inline RowStatistics row_statistics(std::size_t n, const float* x, float epsilon) noexcept {
+  using S = Simd<Arch>;
+  const auto count = static_cast<double>(n);
+  const auto sum =
+      accumulate<Arch>(n, Sum<Arch>{}, [x](Sum<Arch>& s, std::size_t i, auto span) noexcept {
+        s.value = s.value + span.load(x + i);
+      });
+  const auto shift = static_cast<float>(static_cast<double>(sum.total()) / count);
+
+  const F32Of<Arch> centre = S::set(shift);
+  const auto sums = accumulate<Arch>(
+      n, SumPair<Arch>{}, [x, centre, shift](SumPair<Arch>& s, std::size_t i, auto span) noexcept {
+        const F32Of<Arch> d = span.load(x + i, shift) - centre;
+        s.first = s.first + d;
+        s.second = S::fma(d, d, s.second);
+      });
+  const double missed = static_cast<double>(S::reduce_sum(sums.first)) / count;
+  const double variance = static_cast<double>(S::reduce_sum(sums.second)) / count - missed * missed;
+  const double rstd = 1.0 / __builtin_sqrt(variance + static_cast<double>(epsilon));
+  return {shift, static_cast<float>(rstd), static_cast<float>(-missed * rstd),
+          static_cast<float>(static_cast<double>(shift) + missed)};
+}
+
+template <class Arch>
+void layer_norm_simd(std::size_t rows, std::size_t cols, const float* x, std::size_t x_stride,
+                     const float* gamma, const float* beta, float epsilon, float* y,
+                     std::size_t y_stride, float* mean, float* rstd) noexcept {
+  using S = Simd<Arch>;
+  if (cols == 0) return;
+  for (std::size_t r = 0; r < rows; ++r) {
+    const float* x_row = x + r * x_stride;
+    float* y_row = y + r * y_stride;
+    const RowStatistics row = row_statistics<Arch>(cols, x_row, epsilon);
+    const F32Of<Arch> shift = S::set(row.shift);
+    const F32Of<Arch> scale = S::set(row.rstd);
+    const F32Of<Arch> offset = S::set(row.offset);
+    for_each_vector<Arch>(cols, [=](std::size_t c, auto span) noexcept {
+      const F32Of<Arch> x_hat = S::fma(span.load(x_row + c) - shift, scale, offset);
+      span.store(y_row + c, S::fma(x_hat, span.load(gamma + c), span.load(beta + c)));
+    });
+    if (mean != nullptr) mean[r] = row.mean;
+    if (rstd != nullptr) rstd[r] = row.rstd;
+  }
+}
+
+// Forward: x_hat = (x - mean) * rstd, y = x_hat * gamma + beta. With g = d_y * gamma:
+// d_x += rstd * (g - mean(g) - x_hat * mean(g * x_hat)).
+template <class Arch>
+void layer_norm_backward_simd(std::size_t rows, std::size_t cols, const float* d_y,
+                              std::size_t d_y_stride, const float* x, std::size_t x_stride,
+                              const float* gamma, const float* mean, const float* rstd, float* d_x,
+                              std::size_t d_x_stride) noexcept {
+  using S = Simd<Arch>;
+  for (std::size_t r = 0; r < rows; ++r) {
+    const float* d_y_row = d_y + r * d_y_stride;
+    const float* x_row = x + r * x_stride;
+    float* d_x_row = d_x + r * d_x_stride;
+    const F32Of<Arch> row_mean = S::set(mean[r]);
+    const F32Of<Arch> row_rstd = S::set(rstd[r]);
+
+    const auto sums = accumulate<Arch>(
+        cols, SumPair<Arch>{}, [=](SumPair<Arch>& s, std::size_t c, auto span) noexcept {
+          const F32Of<Arch> g = span.load(d_y_row + c) * span.load(gamma + c);
+          s.first = s.first + g;
+          s.second = S::fma(g, (span.load(x_row + c) - row_mean) * row_rstd, s.second);
+        });
+    const auto scale = static_cast<double>(rstd[r]) / static_cast<double>(cols);
+    const F32Of<Arch> minus_g =
+        S::set(static_cast<float>(-scale * static_cast<double>(S::reduce_sum(sums.first))));
+    const F32Of<Arch> minus_g_x_hat =
+        S::set(static_cast<float>(-scale * static_cast<double>(S::reduce_sum(sums.second))));
+
+    for_each_vector<Arch>(cols, [=](std::size_t c, auto span) noexcept {
+      const F32Of<Arch> g = span.load(d_y_row + c) * span.load(gamma + c);
+      const F32Of<Arch> x_hat = (span.load(x_row + c) - row_mean) * row_rstd;
+      const F32Of<Arch> d = S::fma(g, row_rstd, S::fma(x_hat, minus_g_x_hat, minus_g));
+      span.store(d_x_row + c, span.load(d_x_row + c) + d);
+    });
+  }
+}
+
+// Four rows at a time: eight streams are what the hardware prefetches at once, and the sums are
+// read and written once for all.
+inline constexpr std::size_t kParameterRows = 4;
+
+template <class Arch, std::size_t kRows>
+inline void add_parameter_gradients(std::size_t cols, const float* d_y, std::size_t d_y_stride,
+                                    const float* x, std::size_t x_stride, const float* mean,
+                                    const float* rstd, float* d_gamma, float* d_beta) noexcept {
+  using S = Simd<Arch>;
+  for_each_vector<Arch>(cols, [=](std::size_t c, auto span) noexcept {
+    F32Of<Arch> gamma_sum = S::set(0.0f);
+    F32Of<Arch> beta_sum = S::set(0.0f);
+    for (std::size_t k = 0; k < kRows; ++k) {
+      const F32Of<Arch> d = span.load(d_y + k * d_y_stride + c);
+      const F32Of<Arch> x_hat =
+          (span.load(x + k * x_stride + c) - S::set(mean[k])) * S::set(rstd[k]);
+      gamma_sum = S::fma(d, x_hat, gamma_sum);
+      beta_sum = beta_sum + d;
+    }
+    span.store(d_gamma + c, span.load(d_gamma + c) + gamma_sum);
+    span.store(d_beta + c, span.load(d_beta + c) + beta_sum);
+  });
+}
+
+// Forward: y = x_hat * gamma + beta, so d_gamma += sum_rows d_y * x_hat and d_beta += sum_rows d_y.
+template <class Arch>
+void layer_norm_backward_parameters_simd(std::size_t rows, std::size_t cols, const float* d_y,
+                                         std::size_t d_y_stride, const float* x,
+                                         std::size_t x_stride, const float* mean, const float* rstd,
+                                         float* d_gamma, float* d_beta) noexcept {
+  std::size_t r = 0;
+  for (; r + kParameterRows <= rows; r += kParameterRows)
+    add_parameter_gradients<Arch, kParameterRows>(cols, d_y + r * d_y_stride, d_y_stride,
+                                                  x + r * x_stride, x_stride, mean + r, rstd + r,
+                                                  d_gamma, d_beta);
+  for (; r < rows; ++r)
+    add_parameter_gradients<Arch, 1>(cols, d_y + r * d_y_stride, d_y_stride, x + r * x_stride,
+                                     x_stride, mean + r, rstd + r, d_gamma, d_beta);
+}
+
+}  // namespace
+}  // namespace glassgpt::kernels

@@ -1,0 +1,133 @@
+// What the tests of the elementwise and row kernels share: which implementations and which sizes.
+#pragma once
+
+#include <cstdlib>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "kernels/dispatch.h"
+#include "tests/kernels/compare.h"
+
+namespace glassgpt::test {
+
+// The scalar references as one more table: they are held to the same oracles as what they vouch
+// for.
+inline const kernels::KernelTable& reference_table() {
+  static const kernels::KernelTable table = [] {
+    using namespace kernels;
+    KernelTable t = *supported_kernels().front();
+    t.isa = "reference";
+    t.lanes = 1;
+    t.layer_norm = layer_norm_reference;
+    t.layer_norm_backward = layer_norm_backward_reference;
+    t.layer_norm_backward_parameters = layer_norm_backward_parameters_reference;
+    t.softmax = softmax_reference;
+    t.softmax_backward = softmax_backward_reference;
+    t.gelu_tanh = gelu_tanh_reference;
+    t.gelu_erf = gelu_erf_reference;
+    t.gelu_tanh_backward = gelu_tanh_backward_reference;
+    t.gelu_erf_backward = gelu_erf_backward_reference;
+    t.embedding_gather = embedding_gather_reference;
+    t.embedding_scatter_add = embedding_scatter_add_reference;
+    t.sinusoidal_positions = sinusoidal_positions_reference;
+    t.cross_entropy = cross_entropy_reference;
+    t.adamw = adamw_reference;
+    t.cosine_similarity = cosine_similarity_reference;
+    t.exp = exp_reference;
+    t.tanh = tanh_reference;
+    t.erf = erf_reference;
+    t.add = add_reference;
+    t.sum_of_squares = sum_of_squares_reference;
+    t.column_sum = column_sum_reference;
+    return t;
+  }();
+  return table;
+}
+
+// Calls f(table) for the references and for every ISA that this CPU has.
+inline void for_each_isa(const std::function<void(const kernels::KernelTable&)>& f) {
+  std::vector<const kernels::KernelTable*> tables = kernels::supported_kernels();
+  tables.push_back(&reference_table());
+  for (const kernels::KernelTable* table : tables) {
+    SCOPED_TRACE(std::string("ISA ") + table->isa);
+    f(*table);
+  }
+}
+
+// Every tail, the unrolled loops' edges, and the model's own widths.
+inline std::vector<std::size_t> small_sizes(std::size_t lanes) {
+  std::vector<std::size_t> sizes;
+  for (std::size_t n = 0; n <= 2 * lanes + 1; ++n) sizes.push_back(n);
+  for (std::size_t n : {4 * lanes - 1, 4 * lanes, 5 * lanes + 1, 9 * lanes + 3}) sizes.push_back(n);
+  return sizes;
+}
+inline std::vector<std::size_t> all_sizes(std::size_t lanes) {
+  std::vector<std::size_t> sizes = small_sizes(lanes);
+  for (std::size_t n : {256, 768, 1024, 8192, 50257}) sizes.push_back(n);
+  return sizes;
+}
+
+// Tests over all 2^32 floats take minutes and run only where this environment variable is set.
+inline bool long_tests() { return std::getenv("GLASSGPT_LONG_TESTS") != nullptr; }
+
+inline std::vector<double> to_double(const std::vector<float>& values) {
+  return {values.begin(), values.end()};
+}
+
+// Bit for bit, NaN included: for results that must not depend on layout.
+inline testing::AssertionResult same_bytes(const std::vector<float>& a,
+                                           const std::vector<float>& b) {
+  if (a.size() != b.size()) return testing::AssertionFailure() << a.size() << " and " << b.size();
+  for (std::size_t i = 0; i < a.size(); ++i)
+    if (std::bit_cast<std::uint32_t>(a[i]) != std::bit_cast<std::uint32_t>(b[i]))
+      return testing::AssertionFailure()
+             << "element " << i << " of " << a.size() << ": " << a[i] << " and " << b[i];
+  return testing::AssertionSuccess();
+}
+
+// An elementwise y[i] = f(x[i]) gives element i the bytes that it gives the element alone: whatever
+// the length, the alignment and the neighbours; in place too; and touches nothing else.
+inline void expect_elementwise(kernels::UnaryFn* f, std::size_t lanes, float low, float high) {
+  for (std::size_t n : all_sizes(lanes)) {
+    SCOPED_TRACE("n = " + std::to_string(n));
+    const std::vector<float> x = random_floats(n, static_cast<std::uint32_t>(n), low, high);
+    std::vector<float> alone(n);
+    for (std::size_t i = 0; i < n; ++i) f(1, &x[i], &alone[i]);
+    for (std::size_t offset : {0, 1, 3, 7}) {
+      GuardedBuffer<> in(n, offset, x);
+      GuardedBuffer<> out(n, offset + 2);
+      f(n, in.data(), out.data());
+      ASSERT_TRUE(same_bytes(out.values(), alone));
+      ASSERT_TRUE(same_bytes(in.values(), x));
+      f(n, in.data(), in.data());
+      ASSERT_TRUE(same_bytes(in.values(), alone));
+      ASSERT_TRUE(in.intact() && out.intact());
+    }
+  }
+}
+
+// The same for y[i] = f(a[i], b[i]), in place on either.
+using BinaryFn = std::function<void(std::size_t, const float*, const float*, float*)>;
+inline void expect_elementwise(const BinaryFn& f, std::size_t lanes) {
+  for (std::size_t n : all_sizes(lanes)) {
+    SCOPED_TRACE("n = " + std::to_string(n));
+    const std::vector<float> a = random_floats(n, static_cast<std::uint32_t>(n), -4.0f, 4.0f);
+    const std::vector<float> b = random_floats(n, static_cast<std::uint32_t>(n) + 1);
+    std::vector<float> alone(n);
+    for (std::size_t i = 0; i < n; ++i) f(1, &a[i], &b[i], &alone[i]);
+    for (std::size_t offset : {0, 1, 3, 7}) {
+      GuardedBuffer<> in_a(n, offset, a);
+      GuardedBuffer<> in_b(n, offset + 1, b);
+      GuardedBuffer<> out(n, offset + 2);
+      f(n, in_a.data(), in_b.data(), out.data());
+      ASSERT_TRUE(same_bytes(out.values(), alone));
+      ASSERT_TRUE(same_bytes(in_a.values(), a) && same_bytes(in_b.values(), b));
+      f(n, in_a.data(), in_b.data(), in_b.data());
+      ASSERT_TRUE(same_bytes(in_b.values(), alone));
+      ASSERT_TRUE(in_a.intact() && in_b.intact() && out.intact());
+    }
+  }
+}
+
+}  // namespace glassgpt::test

@@ -1,0 +1,39 @@
+// What a Tokenizer is made of.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "glassgpt/tokenizer.h"
+#include "tokenizer/definition.h"
+#include "tokenizer/merge_table.h"
+#include "tokenizer/special_matcher.h"
+#include "tokenizer/vocabulary.h"
+
+namespace glassgpt {
+
+// Immutable once built.
+struct Tokenizer::Parts {
+  SplitPattern pattern;
+  bool whole_piece_first;
+  std::vector<tokenizer::Merge> merge_list;  // in the order of their ranks, as save() writes them
+  std::vector<tokenizer::AddedToken> added;  // in the order of their ids
+  tokenizer::Vocabulary vocabulary;
+  tokenizer::MergeTable merges;
+  std::array<TokenId, 256> byte_ids;
+  bool every_byte;            // no byte is missing in byte_ids
+  std::vector<bool> special;  // by id
+  // Those found always (added, but not special), and those and the special ones.
+  tokenizer::SpecialMatcher always, with_special;
+};
+
+namespace tokenizer {
+
+// Checks the definition and builds the tables. Errors name `path`.
+std::unique_ptr<Tokenizer::Parts> build_parts(Definition definition, const std::string& path);
+
+}  // namespace tokenizer
+}  // namespace glassgpt

@@ -1,0 +1,50 @@
+// The tokens of a vocabulary: bytes by id, id by bytes.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tokenizer/definition.h"
+#include "tokenizer/hash.h"
+
+namespace glassgpt::tokenizer {
+
+// Immutable once filled; reading is safe from any thread. Ids may have gaps.
+class Vocabulary {
+ public:
+  // Gives `id` these bytes. False if the id is taken. The first token with the same bytes is the
+  // one that find() returns; hidden tokens (special ones) are never found by their bytes.
+  bool add(TokenId id, std::string_view bytes, bool hidden = false);
+
+  bool contains(TokenId id) const noexcept {
+    return id < entries_.size() && entries_[id].begin != kAbsent;
+  }
+  // The token's bytes; contains(id) must hold.
+  std::string_view bytes(TokenId id) const noexcept {
+    return {text_.data() + entries_[id].begin, entries_[id].length};
+  }
+  // The id of the token with these bytes, or kNoToken.
+  TokenId find(std::string_view bytes) const noexcept;
+
+  // One past the largest id.
+  std::size_t size() const noexcept { return entries_.size(); }
+
+ private:
+  static constexpr std::uint64_t kAbsent = ~std::uint64_t{0};
+  struct Entry {
+    std::uint64_t begin = kAbsent;
+    std::uint64_t length = 0;
+  };
+
+  void grow_index();
+  std::size_t slot_of(std::string_view bytes) const noexcept;
+
+  std::string text_;
+  std::vector<Entry> entries_;
+  std::vector<TokenId> index_;  // open addressing, a power of two, at most half full
+  std::size_t indexed_ = 0;
+};
+
+}  // namespace glassgpt::tokenizer

@@ -11,7 +11,7 @@ function(glassgpt_add_isa target name macro flags)
   # symbols, and the linker might keep this ISA's copy for everyone. GCC's own AVX-512 headers warn about uninitialised
   # values on purpose (_mm512_undefined).
   target_compile_options(${library} PRIVATE ${flags} -O3 -fno-lto -fno-exceptions -fno-rtti
-    -Wno-uninitialized -Wno-maybe-uninitialized)
+    -Wno-uninitialized $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
   target_sources(${target} PRIVATE $<TARGET_OBJECTS:${library}>)
   set_property(TARGET ${target} APPEND PROPERTY GLASSGPT_ISAS ${name})
 endfunction()

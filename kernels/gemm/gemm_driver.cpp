@@ -23,7 +23,7 @@ constexpr std::size_t kPackedBDepth = 4 * kGemmKBlock;
 constexpr std::size_t kActivationCols = 256;
 // Tile steps (a whole tile, one value of k: about 24 cycles) that pay for waking a thread (some
 // microseconds).
-constexpr std::size_t kMinStepsPerThread = 1024;
+constexpr std::size_t kMinStepsPerThread = 4096;
 
 // A thread's rectangle of C, in tiles and panels.
 struct Grid {
@@ -77,36 +77,52 @@ const float* at(const float* p, std::size_t row, std::size_t stride, std::size_t
   return p == nullptr ? nullptr : p + row * stride + col;
 }
 
-void activate(const Product& p, Range rows, Range cols) {
+// What a thread writes to beside C.
+struct Scratch {
+  float* packed_a;
+  float* activated;  // [kGemmMaxTiles * mr, kActivationCols], where an activation and a residual
+                     // follow the product
+};
+
+bool needs_activated(const Epilogue& e) {
+  return e.activation != Activation::kNone && e.residual != nullptr;
+}
+
+// C = activation(x) (+ residual) for the columns of C that `x` holds.
+void activate(const Product& p, Range rows, Range cols, float* x, std::size_t x_stride) {
   GeluFn* gelu =
       p.epilogue.activation == Activation::kGeluTanh ? p.kernels->gelu_tanh : p.kernels->gelu_erf;
-  for (std::size_t i = rows.begin; i < rows.end; ++i) {
-    float* c = p.c + i * p.c_stride + cols.begin;
-    gelu(cols.end - cols.begin, c, c);
+  const std::size_t n = cols.end - cols.begin;
+  for (std::size_t i = rows.begin; i < rows.end; ++i, x += x_stride) {
+    gelu(n, x, x);
     if (p.epilogue.residual != nullptr)
-      p.kernels->add(cols.end - cols.begin, c,
-                     p.epilogue.residual + i * p.epilogue.residual_stride + cols.begin, c);
+      p.kernels->add(n, x, at(p.epilogue.residual, i, p.epilogue.residual_stride, cols.begin),
+                     p.c + i * p.c_stride + cols.begin);
   }
 }
 
 // Columns [cols) of rows [rows), whose part of A is packed; `panels` is the packed panel of column
 // cols.begin.
-void multiply_block(const Product& p, Range rows, Range cols, const float* packed_a,
+void multiply_block(const Product& p, Range rows, Range cols, const Scratch& scratch,
                     const float* panels, std::size_t panel_stride, bool accumulate) {
   const Epilogue& e = p.epilogue;
   const bool activates = e.activation != Activation::kNone;
   const std::size_t step = activates ? kActivationCols : cols.end - cols.begin;
   for (std::size_t j = cols.begin; j < cols.end; j += step) {
     const Range part{j, std::min(j + step, cols.end)};
+    // The residual may be C itself, which must not be overwritten before it is read.
+    const bool aside = needs_activated(e);
+    float* c = aside ? scratch.activated : p.c + rows.begin * p.c_stride + j;
+    const std::size_t c_stride = aside ? kActivationCols : p.c_stride;
     const GemmBlock block{
         .rows = rows.end - rows.begin,
         .cols = part.end - part.begin,
         .k = p.k,
-        .a = packed_a,
+        .a = scratch.packed_a,
         .b = panels + (j - cols.begin) / p.kernels->gemm.nr * panel_stride,
         .panel_stride = panel_stride,
-        .c = p.c + rows.begin * p.c_stride + j,
-        .c_stride = p.c_stride,
+        .c = c,
+        .c_stride = c_stride,
         .accumulate = accumulate,
         .bias = at(e.bias, 0, 0, j),
         .pre_activation =
@@ -115,14 +131,14 @@ void multiply_block(const Product& p, Range rows, Range cols, const float* packe
         .residual = activates ? nullptr : at(e.residual, rows.begin, e.residual_stride, j),
         .residual_stride = e.residual_stride};
     p.kernels->gemm.block(block);
-    if (activates) activate(p, rows, part);
+    if (activates) activate(p, rows, part, c, c_stride);
   }
 }
 
 // One thread's rectangle: packs its rows of A, a cacheful at a time, and goes through its panels
 // with them.
 void multiply_part(const Product& p, const Grid& grid, std::size_t part, const float* packed_b,
-                   std::size_t panel_stride, float* packed_a, bool accumulate) {
+                   std::size_t panel_stride, const Scratch& scratch, bool accumulate) {
   const GemmKernel& kernel = p.kernels->gemm;
   const Range tiles = part_of(grid.tiles, part / grid.col_parts, grid.row_parts);
   const Range panels = part_of(grid.panels, part % grid.col_parts, grid.col_parts);
@@ -134,8 +150,8 @@ void multiply_part(const Product& p, const Grid& grid, std::size_t part, const f
     const Range rows{(tiles.begin + some.begin) * p.m / grid.tiles,
                      (tiles.begin + some.end) * p.m / grid.tiles};
     const float* a = p.a.data + (p.a.transposed ? rows.begin : rows.begin * p.a.stride);
-    kernel.pack_a(rows.end - rows.begin, p.k, a, p.a.stride, p.a.transposed, packed_a);
-    multiply_block(p, rows, cols, packed_a, packed_b + panels.begin * panel_stride, panel_stride,
+    kernel.pack_a(rows.end - rows.begin, p.k, a, p.a.stride, p.a.transposed, scratch.packed_a);
+    multiply_block(p, rows, cols, scratch, packed_b + panels.begin * panel_stride, panel_stride,
                    accumulate);
   }
 }
@@ -207,11 +223,16 @@ void gemm_simd_packed(const Product& p, const float* packed) {
   const Grid grid = choose_grid(p.m, p.n, p.k, static_cast<std::size_t>(p.threads), kernel);
   const int parts = static_cast<int>(grid.row_parts * grid.col_parts);
   const std::size_t a_floats = packed_a_floats(p.k, grid, kernel);
-  float* packed_a = workspace(a_floats * static_cast<std::size_t>(parts));
+  const std::size_t activated_floats =
+      needs_activated(p.epilogue) ? kGemmMaxTiles * kernel.mr * kActivationCols : 0;
+  const std::size_t floats = a_floats + activated_floats;
+  float* memory = workspace(floats * static_cast<std::size_t>(parts));
 #pragma omp parallel for num_threads(parts) schedule(static)
-  for (int part = 0; part < parts; ++part)
+  for (int part = 0; part < parts; ++part) {
+    float* own = memory + static_cast<std::size_t>(part) * floats;
     multiply_part(p, grid, static_cast<std::size_t>(part), packed, p.k * kernel.nr,
-                  packed_a + static_cast<std::size_t>(part) * a_floats, false);
+                  {own, own + a_floats}, false);
+  }
 }
 
 void gemm_simd(const Product& p) {
@@ -238,7 +259,8 @@ void gemm_simd(const Product& p) {
 #pragma omp parallel for num_threads(parts) schedule(static)
       for (int part = 0; part < parts; ++part)
         multiply_part(q, grid, static_cast<std::size_t>(part), packed_b, q.k * kernel.nr,
-                      packed_a + static_cast<std::size_t>(part) * a_floats, p.accumulate || k > 0);
+                      {packed_a + static_cast<std::size_t>(part) * a_floats, nullptr},
+                      p.accumulate || k > 0);
     }
   }
 }

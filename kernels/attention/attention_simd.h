@@ -29,45 +29,65 @@ namespace attention {
 // second-level cache, and the tile's scores a quarter of a 32 KB first-level one.
 constexpr std::size_t kKeyBlock = 256;
 
-// scores[0 .. keys) become weights 2^(score - maximum); updates the row's running maximum and its
-// sums [lanes], and returns the factor by which earlier blocks' results shrink.
-template <class Arch>
-[[gnu::always_inline]] inline float online_softmax_row(float* __restrict scores, std::size_t keys,
-                                                       float* __restrict maximum,
-                                                       float* __restrict sums) noexcept {
+// The running state of a tile's rows.
+template <class Arch, std::size_t Rows>
+struct OnlineSoftmax {
   using S = Simd<Arch>;
   using F32 = typename S::F32;
-  constexpr std::size_t kLanes = S::kLanes;
-  constexpr float kInfinity = __builtin_inff();
-  const std::size_t whole = keys / kLanes * kLanes;
-  const auto in_row = first_lanes<Arch>(keys - whole);
+  static constexpr std::size_t kLanes = S::kLanes;
+  static constexpr std::size_t kPadded = (Rows + kLanes - 1) / kLanes * kLanes;
 
-  F32 largest = S::set(*maximum);
-  for (std::size_t j = 0; j < whole; j += kLanes) largest = S::max(S::load(scores + j), largest);
-  if (whole < keys)
-    largest = S::max(S::select(in_row, S::load(scores + whole), S::set(-kInfinity)), largest);
-  const float new_maximum = S::reduce_max(largest);
-  // While all scores are -infinity, subtracting the maximum would give NaN.
-  const F32 subtrahend = S::set(new_maximum == -kInfinity ? 0.0f : new_maximum);
-  const F32 correction = exp2_below_127<Arch>(S::set(*maximum) - subtrahend);
-  *maximum = new_maximum;
+  float subtrahend[kPadded] = {};  // what each row's scores are reduced by: its new maximum
+  float correction[kPadded] = {};  // 2^(old maximum - new maximum)
 
-  F32 sum = S::load(sums) * correction;
-  for (std::size_t j = 0; j < whole; j += kLanes) {
-    const F32 weight = exp2_below_127<Arch>(S::load(scores + j) - subtrahend);
-    S::store(scores + j, weight);
-    sum = sum + weight;
+  // Row r's scores are scores[r][0 .. seen_by(r)). Three loops over rows rather than one, so that
+  // the rows' latencies overlap.
+  template <class F>
+  void find_maxima(const float* scores, F&& seen_by, float* maxima) noexcept {
+    constexpr float kInfinity = __builtin_inff();
+    for (std::size_t r = 0; r < Rows; ++r, scores += kKeyBlock) {
+      const std::size_t keys = seen_by(r);
+      const std::size_t whole = keys / kLanes * kLanes;
+      F32 largest = S::set(maxima[r]);
+      for (std::size_t j = 0; j < whole; j += kLanes)
+        largest = S::max(S::load(scores + j), largest);
+      if (whole < keys)
+        largest = S::max(
+            S::select(first_lanes<Arch>(keys - whole), S::load(scores + whole), S::set(-kInfinity)),
+            largest);
+      const float maximum = largest_lane<Arch>(largest);
+      // While all scores are -infinity, subtracting the maximum would give NaN.
+      subtrahend[r] = maximum == -kInfinity ? 0.0f : maximum;
+      correction[r] = maxima[r];
+      maxima[r] = maximum;
+    }
+    for (std::size_t r = 0; r < kPadded; r += kLanes)
+      S::store(correction + r,
+               exp2_below_127<Arch>(S::load(correction + r) - S::load(subtrahend + r)));
   }
-  if (whole < keys) {
-    const F32 weight = exp2_below_127<Arch>(S::load(scores + whole) - subtrahend);
-    S::store(scores + whole, weight);
-    sum = sum + S::select(in_row, weight, S::set(0.0f));
+
+  // Scores become weights 2^(score - maximum), and are added to the row's sums [lanes].
+  template <class F>
+  void take_weights(float* scores, F&& seen_by, float* sums) const noexcept {
+    for (std::size_t r = 0; r < Rows; ++r, scores += kKeyBlock, sums += kLanes) {
+      const std::size_t keys = seen_by(r);
+      const std::size_t whole = keys / kLanes * kLanes;
+      const F32 maximum = S::set(subtrahend[r]);
+      F32 sum = S::load(sums) * S::set(correction[r]);
+      for (std::size_t j = 0; j < whole; j += kLanes) {
+        const F32 weight = exp2_below_127<Arch>(S::load(scores + j) - maximum);
+        S::store(scores + j, weight);
+        sum = sum + weight;
+      }
+      if (whole < keys) {
+        const F32 weight = exp2_below_127<Arch>(S::load(scores + whole) - maximum);
+        S::store(scores + whole, weight);
+        sum = sum + S::select(first_lanes<Arch>(keys - whole), weight, S::set(0.0f));
+      }
+      S::store(sums, sum);
+    }
   }
-  S::store(sums, sum);
-  float factor[kLanes];
-  S::store(factor, correction);
-  return factor[0];
-}
+};
 
 // out = correction * out + weights * v. Row 0 sees `keys` keys of the block, every further row one
 // more until `end`.
@@ -203,12 +223,10 @@ struct HeadForward {
                     shape.scale * kLog2E, buffers.q);
     score_rows<Arch, Rows>(buffers.q, width, buffers.k, shape.head_dim, seen_by(Rows - 1),
                            buffers.scores, kKeyBlock);
-    float corrections[Rows];
-    for (std::size_t r = 0; r < Rows; ++r)
-      corrections[r] =
-          online_softmax_row<Arch>(buffers.scores + r * kKeyBlock, seen_by(r),
-                                   buffers.maxima + row + r, buffers.sums + (row + r) * kLanes);
-    value_rows<Arch, Rows>(buffers.scores, corrections, values, v_stride, seen_by(0),
+    OnlineSoftmax<Arch, Rows> softmax;
+    softmax.find_maxima(buffers.scores, seen_by, buffers.maxima + row);
+    softmax.take_weights(buffers.scores, seen_by, buffers.sums + row * kLanes);
+    value_rows<Arch, Rows>(buffers.scores, softmax.correction, values, v_stride, seen_by(0),
                            seen_by(Rows - 1), block == 0, buffers.out + row * width, width);
   }
 
@@ -217,10 +235,11 @@ struct HeadForward {
     using S = Simd<Arch>;
     for (std::size_t i = query_begin; i < query_end; ++i) {
       const float sum = S::reduce_sum(S::load(buffers.sums + i * S::kLanes));
+      const auto inverse = S::set(1.0f / sum);
       const float* from = buffers.out + i * buffers.width;
       float* to = out + i * shape.out_stride;
       for (std::size_t d = 0; d < shape.head_dim; d += S::kLanes)
-        store_first<Arch>(to + d, S::load(from + d) / S::set(sum), shape.head_dim - d);
+        store_first<Arch>(to + d, S::load(from + d) * inverse, shape.head_dim - d);
       if (log_sum_exp != nullptr)
         log_sum_exp[i] = (buffers.maxima[i] + __builtin_log2f(sum)) * kLn2;
     }

@@ -146,7 +146,6 @@ inline void store_rows(const float* from, std::size_t rows, std::size_t width, f
       store_first<Arch>(to + d, S::load(from + d) * scale, width - d);
 }
 
-#if defined(__x86_64__) || defined(__aarch64__)
 // One of log2(lanes) perfect shuffles: rows i and i + lanes/2, interleaved, become rows 2i and 2i
 // + 1. Doing it log2(lanes) times turns the square of registers over its diagonal.
 template <class Arch, std::size_t... lane>
@@ -164,7 +163,26 @@ template <class Arch, std::size_t... lane>
   });
   unroll<kLanes>([&](auto i) __attribute__((always_inline)) { rows[i] = result[i]; });
 }
-#endif
+
+// The largest lane, by halving: max takes lane i and lane i XOR distance together.
+template <class Arch, std::size_t distance, std::size_t... lane>
+[[gnu::always_inline]] inline typename Simd<Arch>::F32 max_with_distant_lane(
+    typename Simd<Arch>::F32 a, std::index_sequence<lane...>) noexcept {
+  using F32 = typename Simd<Arch>::F32;
+  return Simd<Arch>::max(a, F32(__builtin_shufflevector(a.data, a.data, (lane ^ distance)...)));
+}
+template <class Arch, std::size_t distance = Simd<Arch>::kLanes / 2>
+[[gnu::always_inline]] inline float largest_lane(typename Simd<Arch>::F32 a) noexcept {
+  constexpr std::size_t kLanes = Simd<Arch>::kLanes;
+  if constexpr (kLanes == 1) {
+    return a;
+  } else if constexpr (distance == 0) {
+    return a.data[0];
+  } else {
+    return largest_lane<Arch, distance / 2>(
+        max_with_distant_lane<Arch, distance>(a, std::make_index_sequence<kLanes>{}));
+  }
+}
 
 // lanes x lanes floats, turned over the diagonal in registers.
 template <class Arch>
@@ -176,28 +194,45 @@ template <class Arch>
   }
 }
 
+// One square of pack_transposed: `rows` rows of `width` floats, both at most lanes, become `width`
+// vectors to_stride apart.
+template <class Arch>
+[[gnu::always_inline]] inline void pack_square(const float* from, std::size_t stride,
+                                               std::size_t rows, std::size_t width, float* to,
+                                               std::size_t to_stride) noexcept {
+  using S = Simd<Arch>;
+  constexpr std::size_t kLanes = S::kLanes;
+  typename S::F32 square[kLanes];
+  if (rows == kLanes && width == kLanes) {
+    unroll<kLanes>([&](auto i)
+                       __attribute__((always_inline)) { square[i] = S::load(from + i * stride); });
+    transpose_square<Arch>(square);
+    unroll<kLanes>([&](auto i)
+                       __attribute__((always_inline)) { S::store(to + i * to_stride, square[i]); });
+  } else {
+    for (std::size_t i = 0; i < kLanes; ++i)
+      square[i] = i < rows ? load_first<Arch>(from + i * stride, width) : S::set(0.0f);
+    transpose_square<Arch>(square);
+    for (std::size_t i = 0; i < width; ++i) S::store(to + i * to_stride, square[i]);
+  }
+}
+
 // Rows of `width` floats become panels of 2 * lanes columns: to[panel][d][column] = from[panel *
 // kPanel + column][d]. Columns behind the last row are 0.
 template <class Arch>
 inline void pack_transposed(const float* from, std::size_t stride, std::size_t rows,
                             std::size_t width, float* to) noexcept {
-  using S = Simd<Arch>;
-  constexpr std::size_t kLanes = S::kLanes;
+  constexpr std::size_t kLanes = Simd<Arch>::kLanes;
   constexpr std::size_t kPanel = TileSizes<Arch>::kPanel;
-  for (std::size_t row = 0; row < rows; row += kPanel, to += width * kPanel) {
+  const auto at_most_lanes = [](std::size_t n) { return n < kLanes ? n : kLanes; };
+  for (std::size_t row = 0; row < rows; row += kPanel, to += width * kPanel)
     for (std::size_t column = 0; column < kPanel; column += kLanes) {
-      for (std::size_t d = 0; d < width; d += kLanes) {
-        typename S::F32 square[kLanes];
-        for (std::size_t i = 0; i < kLanes; ++i) {
-          const std::size_t r = row + column + i;
-          square[i] = r < rows ? load_first<Arch>(from + r * stride + d, width - d) : S::set(0.0f);
-        }
-        transpose_square<Arch>(square);
-        for (std::size_t i = 0; i < kLanes && d + i < width; ++i)
-          S::store(to + (d + i) * kPanel + column, square[i]);
-      }
+      const std::size_t first = row + column;
+      const std::size_t left = first < rows ? at_most_lanes(rows - first) : 0;
+      for (std::size_t d = 0; d < width; d += kLanes)
+        pack_square<Arch>(from + first * stride + d, stride, left, at_most_lanes(width - d),
+                          to + d * kPanel + column, kPanel);
     }
-  }
 }
 
 // scores[r][j] = q[r] . k[j] for keys that lie in panels of [head_dim, kPanel]; d runs upwards.
@@ -259,17 +294,18 @@ constexpr float kLog2E = 0x1.715476p+0f;
 constexpr float kLn2 = 0x1.62e430p-1f;
 
 // 2^x for x <= 127, which scores less their maximum (or their log-sum-exp) are: no overflow to
-// handle. Below -126, where the result would be subnormal, it is exactly 0; -infinity gives 0, NaN
-// gives NaN, 0 gives exactly 1. x = n + f with n the nearest integer; the polynomial in f is the
-// minimax one of degree 6 with its coefficients rounded to float one after the other (relative
-// error 3e-9); n goes into the exponent's bits.
+// handle. x = n + f with n the nearest integer; the polynomial in f is the minimax one of degree 6
+// with its coefficients rounded to float one after the other (relative error 3e-9); n goes into the
+// exponent's bits. Results below 2^-126 are off by up to 2^-126, as they would be subnormal; at and
+// below -127, where f is 0, the exponent's bits are all that is left, and 0: 2^-infinity is exactly
+// 0. 2^0 is exactly 1, and NaN gives NaN.
 template <class Arch>
 [[gnu::always_inline]] inline typename Simd<Arch>::F32 exp2_below_127(
     typename Simd<Arch>::F32 x) noexcept {
   using S = Simd<Arch>;
   // Adding 1.5 * 2^23 leaves the nearest integer in the low bits.
   const auto magic = S::set(0x1.8p23f);
-  const auto clamped = S::max(S::set(-126.0f), x);
+  const auto clamped = S::max(S::set(-127.0f), x);
   const auto shifted = clamped + magic;
   const auto f = clamped - (shifted - magic);
   auto p = S::set(0x1.417aaap-13f);
@@ -279,8 +315,7 @@ template <class Arch>
   p = S::fma(p, f, S::set(0x1.ebfbdcp-3f));
   p = S::fma(p, f, S::set(0x1.62e430p-1f));
   p = S::fma(p, f, S::set(1.0f));
-  const auto scaled = S::bits_to_float(S::float_to_bits(p) + (S::float_to_bits(shifted) << 23));
-  return S::select(x < S::set(-126.0f), S::set(0.0f), scaled);
+  return S::bits_to_float(S::float_to_bits(p) + (S::float_to_bits(shifted) << 23));
 }
 
 // The lanes [0, n) of a vector, as a mask.

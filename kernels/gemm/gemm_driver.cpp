@@ -19,45 +19,17 @@ constexpr std::size_t kPackedAFloats = 128 * 1024;
 // they are used.
 constexpr std::size_t kPackedBFloats = 1024 * 1024;
 constexpr std::size_t kPackedBDepth = 4 * kGemmKBlock;
-// Columns after which the activation function runs over a block's rows, while they are in cache.
-constexpr std::size_t kActivationCols = 256;
+// Columns of one piece of work. An activation function runs over them while they are in cache.
+constexpr std::size_t kPieceCols = 256;
 // Tile steps (a whole tile, one value of k: about 24 cycles) that pay for waking a thread (some
 // microseconds).
 constexpr std::size_t kMinStepsPerThread = 4096;
-
-// A thread's rectangle of C, in tiles and panels.
-struct Grid {
-  std::size_t tiles, panels;         // of C
-  std::size_t row_parts, col_parts;  // the rectangles
-};
-
-// The cut of C among at most `threads` that takes the longest-working thread the fewest cycles.
-// Splitting rows makes every thread read all of B, splitting columns makes every thread pack all of
-// A.
-Grid choose_grid(std::size_t m, std::size_t n, std::size_t k, std::size_t threads,
-                 const GemmKernel& kernel) {
-  Grid grid{divide_up(m, kernel.mr), divide_up(n, kernel.nr), 1, 1};
-  const std::size_t steps = grid.tiles * grid.panels * k;
-  threads = std::clamp(steps / kMinStepsPerThread, std::size_t{1}, threads);
-  constexpr double kTileCycles = 24, kPackRowCycles = 0.5, kReadPanelCycles = 4;
-  double best = 0;
-  for (std::size_t rows = 1; rows <= std::min(threads, grid.tiles); ++rows) {
-    const std::size_t cols = std::min(threads / rows, grid.panels);
-    const double tiles = static_cast<double>(divide_up(grid.tiles, rows));
-    const double panels = static_cast<double>(divide_up(grid.panels, cols));
-    const double cost = tiles * panels * kTileCycles +
-                        tiles * static_cast<double>(kernel.mr) * kPackRowCycles +
-                        panels * kReadPanelCycles;
-    if (rows > 1 && cost >= best) continue;
-    best = cost;
-    grid.row_parts = rows;
-    grid.col_parts = cols;
-  }
-  return grid;
-}
+// Pieces per thread: threads that are interrupted leave theirs to the others.
+constexpr std::size_t kPiecesPerThread = 8;
 
 struct Range {
   std::size_t begin, end;
+  std::size_t size() const { return end - begin; }
 };
 Range part_of(std::size_t count, std::size_t part, std::size_t parts) {
   return {part * count / parts, (part + 1) * count / parts};
@@ -67,136 +39,169 @@ std::size_t tile_floats(std::size_t k, const GemmKernel& kernel) {
   return divide_up(k, kGemmKBlock) * kernel.mr * kGemmAStride;
 }
 
-// Tiles whose packed rows a thread goes through per panel.
-std::size_t tiles_at_once(std::size_t k, const GemmKernel& kernel) {
-  return std::clamp(kPackedAFloats / std::max<std::size_t>(tile_floats(k, kernel), 1),
-                    std::size_t{1}, kGemmMaxTiles);
-}
-
-const float* at(const float* p, std::size_t row, std::size_t stride, std::size_t col) {
-  return p == nullptr ? nullptr : p + row * stride + col;
-}
-
-// What a thread writes to beside C.
-struct Scratch {
-  float* packed_a;
-  float* activated;  // [kGemmMaxTiles * mr, kActivationCols], where an activation and a residual
-                     // follow the product
+// How C is cut: chunks of rows whose part of A a thread packs at once, and for each chunk pieces of
+// columns. Pieces are numbered chunk by chunk, so that a thread with consecutive pieces packs a
+// chunk once.
+struct Plan {
+  std::size_t tiles, panels;        // of C
+  std::size_t chunks, chunk_tiles;  // chunk_tiles: the most that a chunk has
+  std::size_t pieces, piece_panels;
+  std::size_t count() const { return chunks * pieces; }
 };
 
-bool needs_activated(const Epilogue& e) {
+Plan make_plan(std::size_t m, std::size_t n, std::size_t k, std::size_t threads,
+               const GemmKernel& kernel) {
+  Plan plan{};
+  plan.tiles = divide_up(m, kernel.mr);
+  plan.panels = divide_up(n, kernel.nr);
+  const std::size_t at_once =
+      std::clamp(kPackedAFloats / std::max<std::size_t>(tile_floats(k, kernel), 1), std::size_t{1},
+                 kGemmMaxTiles);
+  // Threads with chunks of their own pack nothing twice; with fewer tiles than threads they share
+  // the rows and split the columns.
+  const std::size_t sharers = plan.tiles >= threads ? threads : 1;
+  plan.chunks = std::min(sharers * divide_up(plan.tiles, sharers * at_once), plan.tiles);
+  plan.chunk_tiles = divide_up(plan.tiles, plan.chunks);
+  const std::size_t wanted = threads == 1 ? 1 : divide_up(kPiecesPerThread * threads, plan.chunks);
+  // Even, because one or two rows take panels in pairs.
+  const std::size_t even = divide_up(divide_up(plan.panels, wanted), 2) * 2;
+  plan.piece_panels = std::min(even, std::max<std::size_t>(kPieceCols / kernel.nr, 2));
+  plan.pieces = divide_up(plan.panels, plan.piece_panels);
+  return plan;
+}
+
+std::size_t useful_threads(std::size_t m, std::size_t n, std::size_t k, int threads,
+                           const GemmKernel& kernel) {
+  const std::size_t steps = divide_up(m, kernel.mr) * divide_up(n, kernel.nr) * k;
+  return std::clamp(steps / kMinStepsPerThread, std::size_t{1}, static_cast<std::size_t>(threads));
+}
+
+bool needs_aside(const Epilogue& e) {
   return e.activation != Activation::kNone && e.residual != nullptr;
 }
 
-// C = activation(x) (+ residual) for the columns of C that `x` holds.
-void activate(const Product& p, Range rows, Range cols, float* x, std::size_t x_stride) {
-  GeluFn* gelu =
-      p.epilogue.activation == Activation::kGeluTanh ? p.kernels->gelu_tanh : p.kernels->gelu_erf;
-  const std::size_t n = cols.end - cols.begin;
-  for (std::size_t i = rows.begin; i < rows.end; ++i, x += x_stride) {
-    gelu(n, x, x);
-    if (p.epilogue.residual != nullptr)
-      p.kernels->add(n, x, at(p.epilogue.residual, i, p.epilogue.residual_stride, cols.begin),
-                     p.c + i * p.c_stride + cols.begin);
-  }
-}
+// What each thread writes to beside C.
+struct Scratch {
+  std::size_t packed_a_floats, aside_floats;
 
-// Columns [cols) of rows [rows), whose part of A is packed; `panels` is the packed panel of column
-// cols.begin.
-void multiply_block(const Product& p, Range rows, Range cols, const Scratch& scratch,
-                    const float* panels, std::size_t panel_stride, bool accumulate) {
-  const Epilogue& e = p.epilogue;
-  const bool activates = e.activation != Activation::kNone;
-  const std::size_t step = activates ? kActivationCols : cols.end - cols.begin;
-  for (std::size_t j = cols.begin; j < cols.end; j += step) {
-    const Range part{j, std::min(j + step, cols.end)};
-    // The residual may be C itself, which must not be overwritten before it is read.
-    const bool aside = needs_activated(e);
-    float* c = aside ? scratch.activated : p.c + rows.begin * p.c_stride + j;
-    const std::size_t c_stride = aside ? kActivationCols : p.c_stride;
-    const GemmBlock block{
-        .rows = rows.end - rows.begin,
-        .cols = part.end - part.begin,
-        .k = p.k,
-        .a = scratch.packed_a,
-        .b = panels + (j - cols.begin) / p.kernels->gemm.nr * panel_stride,
-        .panel_stride = panel_stride,
-        .c = c,
-        .c_stride = c_stride,
-        .accumulate = accumulate,
-        .bias = at(e.bias, 0, 0, j),
-        .pre_activation =
-            const_cast<float*>(at(e.pre_activation, rows.begin, e.pre_activation_stride, j)),
-        .pre_activation_stride = e.pre_activation_stride,
-        .residual = activates ? nullptr : at(e.residual, rows.begin, e.residual_stride, j),
-        .residual_stride = e.residual_stride};
-    p.kernels->gemm.block(block);
-    if (activates) activate(p, rows, part, c, c_stride);
-  }
-}
+  Scratch(const Product& p, std::size_t k, const Plan& plan)
+      : packed_a_floats(plan.chunk_tiles * tile_floats(k, p.kernels->gemm)),
+        aside_floats(needs_aside(p.epilogue) ? plan.chunk_tiles * p.kernels->gemm.mr *
+                                                   plan.piece_panels * p.kernels->gemm.nr
+                                             : 0) {}
+  std::size_t floats() const { return packed_a_floats + aside_floats; }
+};
 
-// One thread's rectangle: packs its rows of A, a cacheful at a time, and goes through its panels
-// with them.
-void multiply_part(const Product& p, const Grid& grid, std::size_t part, const float* packed_b,
-                   std::size_t panel_stride, const Scratch& scratch, bool accumulate) {
-  const GemmKernel& kernel = p.kernels->gemm;
-  const Range tiles = part_of(grid.tiles, part / grid.col_parts, grid.row_parts);
-  const Range panels = part_of(grid.panels, part % grid.col_parts, grid.col_parts);
-  const Range cols{panels.begin * kernel.nr, std::min(panels.end * kernel.nr, p.n)};
-  const std::size_t at_once = tiles_at_once(p.k, kernel);
-  const std::size_t chunks = divide_up(tiles.end - tiles.begin, at_once);
-  for (std::size_t chunk = 0; chunk < chunks; ++chunk) {
-    const Range some = part_of(tiles.end - tiles.begin, chunk, chunks);
-    const Range rows{(tiles.begin + some.begin) * p.m / grid.tiles,
-                     (tiles.begin + some.end) * p.m / grid.tiles};
-    const float* a = p.a.data + (p.a.transposed ? rows.begin : rows.begin * p.a.stride);
-    kernel.pack_a(rows.end - rows.begin, p.k, a, p.a.stride, p.a.transposed, scratch.packed_a);
-    multiply_block(p, rows, cols, scratch, packed_b + panels.begin * panel_stride, panel_stride,
-                   accumulate);
-  }
-}
-
-// A thread's share of packing op(B)[k, n]: whole rows of the source where they are rows of B, whole
-// panels where they are columns.
-void pack_part(std::size_t k, std::size_t n, const Operand& b, const GemmKernel& kernel,
-               std::size_t part, std::size_t parts, float* packed, std::size_t panel_stride) {
-  if (b.transposed) {
-    const Range panels = part_of(divide_up(n, kernel.nr), part, parts);
-    const std::size_t begin = panels.begin * kernel.nr, end = std::min(panels.end * kernel.nr, n);
-    if (begin < end)
-      kernel.pack_b(k, end - begin, b.data + begin * b.stride, b.stride, true,
-                    packed + panels.begin * panel_stride, panel_stride);
-  } else {
-    const Range rows = part_of(k, part, parts);
-    kernel.pack_b(rows.end - rows.begin, n, b.data + rows.begin * b.stride, b.stride, false,
-                  packed + rows.begin * kernel.nr, panel_stride);
-  }
-}
-
-// Enough for every slice of up to k values.
-std::size_t packed_a_floats(std::size_t k, const Grid& grid, const GemmKernel& kernel) {
-  const std::size_t tile = tile_floats(k, kernel);
-  return std::min(divide_up(grid.tiles, grid.row_parts) * tile, std::max(kPackedAFloats, tile));
-}
-
-// Packed A of every thread and gemm()'s packed B. One per calling thread, kept for its next
-// product.
+// Scratch of all threads and gemm()'s packed B. One per calling thread, kept for its next product.
 float* workspace(std::size_t floats) {
   thread_local PackedBuffer buffer;
   return buffer.reserve(floats);
 }
 
-std::size_t whole_lines(std::size_t floats) { return divide_up(floats, 16) * 16; }
+template <class T>
+T* at(T* p, std::size_t row, std::size_t stride, std::size_t col) {
+  return p == nullptr ? nullptr : p + row * stride + col;
+}
+
+// C = activation(x) (+ residual) for the part of C that `x` holds.
+void activate(const Product& p, Range rows, Range cols, float* x, std::size_t x_stride) {
+  const Epilogue& e = p.epilogue;
+  GeluFn* gelu = e.activation == Activation::kGeluTanh ? p.kernels->gelu_tanh : p.kernels->gelu_erf;
+  for (std::size_t i = rows.begin; i < rows.end; ++i, x += x_stride) {
+    gelu(cols.size(), x, x);
+    if (e.residual != nullptr)
+      p.kernels->add(cols.size(), x, at(e.residual, i, e.residual_stride, cols.begin),
+                     p.c + i * p.c_stride + cols.begin);
+  }
+}
+
+// One piece: rows whose part of A is packed, and columns whose first packed panel is `panels`.
+void multiply_piece(const Product& p, Range rows, Range cols, const float* packed_a,
+                    const float* panels, float* aside) {
+  const Epilogue& e = p.epilogue;
+  const bool activates = e.activation != Activation::kNone;
+  float* c = p.c + rows.begin * p.c_stride + cols.begin;
+  std::size_t c_stride = p.c_stride;
+  if (needs_aside(
+          e)) {  // the residual may be C itself, which must not be overwritten before it is read
+    c = aside;
+    c_stride = cols.size();
+  }
+  p.kernels->gemm.block(
+      {.rows = rows.size(),
+       .cols = cols.size(),
+       .k = p.k,
+       .a = packed_a,
+       .b = panels,
+       .panel_stride = p.k * p.kernels->gemm.nr,
+       .c = c,
+       .c_stride = c_stride,
+       .accumulate = p.accumulate,
+       .bias = at(e.bias, 0, 0, cols.begin),
+       .pre_activation = at(e.pre_activation, rows.begin, e.pre_activation_stride, cols.begin),
+       .pre_activation_stride = e.pre_activation_stride,
+       .residual = activates ? nullptr : at(e.residual, rows.begin, e.residual_stride, cols.begin),
+       .residual_stride = e.residual_stride});
+  if (activates) activate(p, rows, cols, c, c_stride);
+}
+
+// C = A times the packed B: called by every thread of a parallel region, which share the pieces
+// out. Guided: a thread starts with a long run of pieces and so packs few chunks of A, and the last
+// ones are small.
+void multiply_pieces(const Product& p, const Plan& plan, const float* packed_b, float* scratch,
+                     const Scratch& layout) {
+  const GemmKernel& kernel = p.kernels->gemm;
+  float* packed_a = scratch + static_cast<std::size_t>(omp_get_thread_num()) * layout.floats();
+  float* aside = packed_a + layout.packed_a_floats;
+  std::size_t packed_chunk = plan.chunks;
+#pragma omp for schedule(guided)
+  for (std::size_t index = 0; index < plan.count(); ++index) {
+    const std::size_t chunk = index / plan.pieces, piece = index % plan.pieces;
+    const Range tiles = part_of(plan.tiles, chunk, plan.chunks);
+    const Range rows = {tiles.begin * p.m / plan.tiles, tiles.end * p.m / plan.tiles};
+    if (chunk != packed_chunk) {
+      kernel.pack_a(rows.size(), p.k,
+                    p.a.data + (p.a.transposed ? rows.begin : rows.begin * p.a.stride), p.a.stride,
+                    p.a.transposed, packed_a);
+      packed_chunk = chunk;
+    }
+    const std::size_t panel = piece * plan.piece_panels;
+    const Range cols = {panel * kernel.nr, std::min((panel + plan.piece_panels) * kernel.nr, p.n)};
+    multiply_piece(p, rows, cols, packed_a, packed_b + panel * p.k * kernel.nr, aside);
+  }
+}
+
+// Packs op(B)[k, n]: called by every thread of a parallel region. Shares are whole rows of the
+// source where those are rows of B, and whole panels where they are columns.
+void pack_shares(std::size_t k, std::size_t n, const Operand& b, const GemmKernel& kernel,
+                 float* packed) {
+  const std::size_t panels = divide_up(n, kernel.nr), panel_stride = k * kernel.nr;
+  constexpr std::size_t kShareRows = 64;
+  const std::size_t shares = b.transposed ? panels : divide_up(k, kShareRows);
+#pragma omp for schedule(guided)
+  for (std::size_t share = 0; share < shares; ++share) {
+    if (b.transposed) {
+      const std::size_t col = share * kernel.nr;
+      kernel.pack_b(k, std::min(kernel.nr, n - col), b.data + col * b.stride, b.stride, true,
+                    packed + share * panel_stride, panel_stride);
+    } else {
+      const std::size_t row = share * kShareRows;
+      kernel.pack_b(std::min(kShareRows, k - row), n, b.data + row * b.stride, b.stride, false,
+                    packed + row * kernel.nr, panel_stride);
+    }
+  }
+}
 
 // Part of a product: columns [cols) and values of k [depth).
 Product slice(const Product& p, Range cols, Range depth) {
   Product q = p;
-  q.n = cols.end - cols.begin;
-  q.k = depth.end - depth.begin;
+  q.n = cols.size();
+  q.k = depth.size();
   q.a.data += p.a.transposed ? depth.begin * p.a.stride : depth.begin;
   q.b.data += p.b.transposed ? cols.begin * p.b.stride + depth.begin
                              : depth.begin * p.b.stride + cols.begin;
   q.c += cols.begin;
+  q.accumulate = p.accumulate || depth.begin > 0;
   return q;
 }
 
@@ -208,59 +213,44 @@ std::size_t packed_floats(std::size_t k, std::size_t n, const KernelTable& kerne
 
 void pack_weights(std::size_t k, std::size_t n, const Operand& b, const KernelTable& kernels,
                   int threads, float* packed) {
-  const GemmKernel& kernel = kernels.gemm;
-  constexpr std::size_t kMinFloatsPerThread = 16 * 1024;
-  const std::size_t useful = std::max<std::size_t>(k * n / kMinFloatsPerThread, 1);
-  const int parts = static_cast<int>(std::min(useful, static_cast<std::size_t>(threads)));
-#pragma omp parallel for num_threads(parts) schedule(static)
-  for (int part = 0; part < parts; ++part)
-    pack_part(k, n, b, kernel, static_cast<std::size_t>(part), static_cast<std::size_t>(parts),
-              packed, k * kernel.nr);
+  constexpr std::size_t kMinFloatsPerThread = 64 * 1024;
+  const int useful = static_cast<int>(
+      std::clamp(k * n / kMinFloatsPerThread, std::size_t{1}, static_cast<std::size_t>(threads)));
+#pragma omp parallel num_threads(useful) if (useful > 1)
+  pack_shares(k, n, b, kernels.gemm, packed);
 }
 
 void gemm_simd_packed(const Product& p, const float* packed) {
   const GemmKernel& kernel = p.kernels->gemm;
-  const Grid grid = choose_grid(p.m, p.n, p.k, static_cast<std::size_t>(p.threads), kernel);
-  const int parts = static_cast<int>(grid.row_parts * grid.col_parts);
-  const std::size_t a_floats = packed_a_floats(p.k, grid, kernel);
-  const std::size_t activated_floats =
-      needs_activated(p.epilogue) ? kGemmMaxTiles * kernel.mr * kActivationCols : 0;
-  const std::size_t floats = a_floats + activated_floats;
-  float* memory = workspace(floats * static_cast<std::size_t>(parts));
-#pragma omp parallel for num_threads(parts) schedule(static)
-  for (int part = 0; part < parts; ++part) {
-    float* own = memory + static_cast<std::size_t>(part) * floats;
-    multiply_part(p, grid, static_cast<std::size_t>(part), packed, p.k * kernel.nr,
-                  {own, own + a_floats}, false);
-  }
+  const std::size_t threads = useful_threads(p.m, p.n, p.k, p.threads, kernel);
+  const Plan plan = make_plan(p.m, p.n, p.k, threads, kernel);
+  const Scratch layout(p, p.k, plan);
+  float* scratch = workspace(layout.floats() * threads);
+#pragma omp parallel num_threads(static_cast <int>(threads)) if (threads > 1)
+  multiply_pieces(p, plan, packed, scratch, layout);
 }
 
 void gemm_simd(const Product& p) {
   const GemmKernel& kernel = p.kernels->gemm;
   const std::size_t depth = std::max<std::size_t>(std::min(p.k, kPackedBDepth), 1);
   const std::size_t width =
-      std::max(kPackedBFloats / depth / kernel.nr, std::size_t{1}) * kernel.nr;
-  const Grid widest =
-      choose_grid(p.m, std::min(width, p.n), depth, static_cast<std::size_t>(p.threads), kernel);
-  const int parts = static_cast<int>(widest.row_parts * widest.col_parts);
-  const std::size_t a_floats = packed_a_floats(depth, widest, kernel);
-  const std::size_t b_floats = whole_lines(packed_floats(depth, std::min(width, p.n), *p.kernels));
-  float* packed_b = workspace(b_floats + a_floats * static_cast<std::size_t>(parts));
-  float* packed_a = packed_b + b_floats;
+      std::min(std::max(kPackedBFloats / depth / kernel.nr, std::size_t{1}) * kernel.nr, p.n);
+  const std::size_t threads = useful_threads(p.m, width, depth, p.threads, kernel);
+  // A plan for all slices; what is left of the columns goes through with the same number of rows at
+  // once.
+  const Plan plan = make_plan(p.m, width, depth, threads, kernel);
+  const Scratch layout(p, depth, plan);
+  const std::size_t b_floats = divide_up(packed_floats(depth, width, *p.kernels), 16) * 16;
+  float* packed_b = workspace(b_floats + layout.floats() * threads);
+#pragma omp parallel num_threads(static_cast <int>(threads)) if (threads > 1)
   for (std::size_t j = 0; j < p.n; j += width) {
     for (std::size_t k = 0; k == 0 || k < p.k; k += depth) {
       const Product q = slice(p, {j, std::min(j + width, p.n)}, {k, std::min(k + depth, p.k)});
-      Grid grid = widest;
-      grid.panels = divide_up(q.n, kernel.nr);
-#pragma omp parallel for num_threads(parts) schedule(static)
-      for (int part = 0; part < parts; ++part)
-        pack_part(q.k, q.n, q.b, kernel, static_cast<std::size_t>(part),
-                  static_cast<std::size_t>(parts), packed_b, q.k * kernel.nr);
-#pragma omp parallel for num_threads(parts) schedule(static)
-      for (int part = 0; part < parts; ++part)
-        multiply_part(q, grid, static_cast<std::size_t>(part), packed_b, q.k * kernel.nr,
-                      {packed_a + static_cast<std::size_t>(part) * a_floats, nullptr},
-                      p.accumulate || k > 0);
+      Plan sliced = plan;
+      sliced.panels = divide_up(q.n, kernel.nr);
+      sliced.pieces = divide_up(sliced.panels, sliced.piece_panels);
+      pack_shares(q.k, q.n, q.b, kernel, packed_b);
+      multiply_pieces(q, sliced, packed_b, packed_b + b_floats, layout);
     }
   }
 }

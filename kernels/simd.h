@@ -39,8 +39,7 @@ struct Simd {
   static void store(float* p, F32 v) noexcept { v.store_unaligned(p); }
   static F32 set(float v) noexcept { return F32(v); }
 
-  // The first n < kLanes elements; the other lanes are `fill`. Never touches memory beyond p[n -
-  // 1].
+  // The first n < kLanes elements; the other lanes are `fill`. Touches no memory from p[n] on.
   static F32 load_partial(const float* p, std::size_t n, float fill = 0.0f) noexcept {
 #if defined(__AVX512F__)
     if constexpr (kIsAvx512<Arch>)

@@ -4,9 +4,9 @@
 
 namespace glassgpt::kernels {
 
-// g = gradient_scale * gradient; m = beta1 m + (1 - beta1) g; v = beta2 v + (1 - beta2) g^2;
-// p -= learning_rate * (m / bias_correction1 / (sqrt(v / bias_correction2) + epsilon) +
-// weight_decay * p)
+// g = gradient_scale * gradient; m = beta1 m + (1 - beta1) g; v = beta2 v + (1 - beta2) g^2; p -=
+// learning_rate * (m / bias_correction1 / (sqrt(v / bias_correction2) + epsilon) + weight_decay *
+// p)
 void adamw_reference(std::size_t n, float* parameters, const float* gradients, float* moment1,
                      float* moment2, const AdamWStep& step) noexcept {
   const double beta1 = step.beta1;

@@ -6,8 +6,8 @@
 
 namespace glassgpt::kernels {
 
-// loss = max + log(sum(exp(logits - max))) - logits[target]
-// d_logits = d_loss * (exp(logits - max) / sum - [c == target])
+// loss = max + log(sum(exp(logits - max))) - logits[target] d_logits = d_loss * (exp(logits - max)
+// / sum - [c == target])
 void cross_entropy_reference(std::size_t rows, std::size_t vocab, const float* logits,
                              std::size_t logits_stride, const TokenId* targets, float d_loss,
                              float* loss, float* d_logits, std::size_t d_logits_stride) noexcept {

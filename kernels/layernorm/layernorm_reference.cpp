@@ -4,8 +4,8 @@
 
 namespace glassgpt::kernels {
 
-// mean = sum(x) / C, variance = sum((x - mean)^2) / C, rstd = 1 / sqrt(variance + epsilon),
-// y = (x - mean) * rstd * gamma + beta. Two passes: E[x^2] - mean^2 would cancel.
+// mean = sum(x) / C, variance = sum((x - mean)^2) / C, rstd = 1 / sqrt(variance + epsilon), y = (x
+// - mean) * rstd * gamma + beta. Two passes: E[x^2] - mean^2 would cancel.
 void layer_norm_reference(std::size_t rows, std::size_t cols, const float* x, std::size_t x_stride,
                           const float* gamma, const float* beta, float epsilon, float* y,
                           std::size_t y_stride, float* mean, float* rstd) noexcept {
@@ -33,8 +33,8 @@ void layer_norm_reference(std::size_t rows, std::size_t cols, const float* x, st
   }
 }
 
-// Forward: x_hat = (x - mean) * rstd, y = x_hat * gamma + beta.
-// With g = d_y * gamma: d_x += rstd * (g - mean(g) - x_hat * mean(g * x_hat)).
+// Forward: x_hat = (x - mean) * rstd, y = x_hat * gamma + beta. With g = d_y * gamma: d_x += rstd *
+// (g - mean(g) - x_hat * mean(g * x_hat)).
 void layer_norm_backward_reference(std::size_t rows, std::size_t cols, const float* d_y,
                                    std::size_t d_y_stride, const float* x, std::size_t x_stride,
                                    const float* gamma, const float* mean, const float* rstd,

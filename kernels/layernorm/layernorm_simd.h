@@ -60,8 +60,8 @@ void layer_norm_simd(std::size_t rows, std::size_t cols, const float* x, std::si
   }
 }
 
-// Forward: x_hat = (x - mean) * rstd, y = x_hat * gamma + beta. With g = d_y * gamma:
-// d_x += rstd * (g - mean(g) - x_hat * mean(g * x_hat)).
+// Forward: x_hat = (x - mean) * rstd, y = x_hat * gamma + beta. With g = d_y * gamma: d_x += rstd *
+// (g - mean(g) - x_hat * mean(g * x_hat)).
 template <class Arch>
 void layer_norm_backward_simd(std::size_t rows, std::size_t cols, const float* d_y,
                               std::size_t d_y_stride, const float* x, std::size_t x_stride,

@@ -125,6 +125,9 @@ inline void expect_elementwise(const BinaryFn& f, std::size_t lanes) {
       ASSERT_TRUE(same_bytes(in_a.values(), a) && same_bytes(in_b.values(), b));
       f(n, in_a.data(), in_b.data(), in_b.data());
       ASSERT_TRUE(same_bytes(in_b.values(), alone));
+      GuardedBuffer<> again_b(n, offset, b);
+      f(n, in_a.data(), again_b.data(), in_a.data());
+      ASSERT_TRUE(same_bytes(in_a.values(), alone));
       ASSERT_TRUE(in_a.intact() && in_b.intact() && out.intact());
     }
   }

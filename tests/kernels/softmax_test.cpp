@@ -151,6 +151,9 @@ TEST(SoftmaxBackward, MatchesDoubleOnEveryIsaAndSizeAndLayout) {
       const std::vector<float> separate = d_x.values();
       table.softmax_backward(1, n, y.data(), n, d_y.data(), n, d_y.data(), n);
       ASSERT_TRUE(same_bytes(d_y.values(), separate));
+      for (std::size_t i = 0; i < n; ++i) d_y[i] = g[i];
+      table.softmax_backward(1, n, y.data(), n, d_y.data(), n, y.data(), n);
+      ASSERT_TRUE(same_bytes(y.values(), separate));
       ASSERT_TRUE(y.intact() && d_y.intact() && d_x.intact());
     }
   });

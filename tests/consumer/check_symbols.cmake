@@ -1,0 +1,22 @@
+# cmake -D NM= -D LIBRARY= -P check_symbols.cmake: the library must not refer to what prints, exits or aborts.
+execute_process(COMMAND ${NM} --undefined-only --demangle ${LIBRARY} OUTPUT_VARIABLE symbols RESULT_VARIABLE result)
+if(NOT result EQUAL 0 OR NOT symbols MATCHES " U memcpy")
+  message(FATAL_ERROR "cannot read the symbols of ${LIBRARY}")
+endif()
+set(forbidden "printf|vprintf|fprintf|vfprintf|puts|fputs|putchar|putc|fputc|perror|stdout|stderr|__printf_chk|__fprintf_chk|__vfprintf_chk"
+  "|std::cout|std::cerr|std::clog|std::ios_base::Init::Init[(][)]"
+  "|exit|_exit|_Exit|quick_exit|abort|raise|kill|__assert_fail|std::__glibcxx_assert_fail.*")
+string(REPLACE ";" "" forbidden "${forbidden}")
+string(REGEX MATCHALL "[^\n]+" lines "${symbols}")
+set(member "")
+set(found "")
+foreach(line IN LISTS lines)
+  if(line MATCHES "[.]o:$")
+    set(member "${line}")
+  elseif(line MATCHES " U (${forbidden})$")
+    string(APPEND found "\n  ${member} ${CMAKE_MATCH_1}")
+  endif()
+endforeach()
+if(found)
+  message(FATAL_ERROR "the library must not print, exit or abort:${found}")
+endif()

@@ -1,127 +1,164 @@
 #include "tokenizer/bpe.h"
 
 #include <algorithm>
-#include <functional>
+#include <numeric>
+
+#include "tokenizer/heap_merge.h"
 
 namespace glassgpt::tokenizer {
 namespace {
 
-constexpr std::size_t kShort = 48;
-constexpr std::uint32_t kNone = 0xFFFFFFFF;
-
-TokenId byte_id(char byte, const std::array<TokenId, 256>& byte_ids) {
-  return byte_ids[static_cast<unsigned char>(byte)];
-}
-
-// Each step scans all ranks for the lowest. They lie in a few cache lines, and that beats any
-// cleverer order up to kShort.
-void merge_short(std::string_view piece, const std::array<TokenId, 256>& byte_ids,
-                 const MergeTable& merges, MergeScratch& scratch, std::vector<TokenId>& out) {
-  TokenId ids[kShort], merged[kShort];
-  std::uint32_t ranks[kShort];
-  std::size_t count = piece.size();
-  for (std::size_t i = 0; i < count; ++i) ids[i] = byte_id(piece[i], byte_ids);
-  const auto look_up = [&](std::size_t i) {
-    const MergeResult found = merges.find(ids[i], ids[i + 1]);
-    ++scratch.steps;
-    ranks[i] = found.rank;
-    merged[i] = found.merged;
-  };
-  for (std::size_t i = 0; i + 1 < count; ++i) look_up(i);
-  while (count > 1) {
-    std::size_t best = 0;
-    for (std::size_t i = 1; i + 1 < count; ++i) {
-      if (ranks[i] < ranks[best]) best = i;
-    }
-    if (ranks[best] == kNoRank) break;
-    ids[best] = merged[best];
-    --count;
-    for (std::size_t i = best + 1; i < count; ++i) {
-      ids[i] = ids[i + 1];
-      ranks[i] = ranks[i + 1];
-      merged[i] = merged[i + 1];
-    }
-    if (best + 1 < count) look_up(best);
-    if (best > 0) look_up(best - 1);
-  }
-  out.insert(out.end(), ids, ids + count);
-}
-
-// The pairs wait in a heap; one whose node has changed since is recognised by its rank and dropped.
-class HeapMerger {
- public:
-  HeapMerger(const MergeTable& merges, MergeScratch& scratch)
-      : merges_(merges), scratch_(scratch), nodes_(scratch.nodes), heap_(scratch.heap) {}
-
-  void run(std::string_view piece, const std::array<TokenId, 256>& byte_ids,
-           std::vector<TokenId>& out) {
-    const auto count = static_cast<std::uint32_t>(piece.size());
-    nodes_.resize(count);
-    heap_.clear();
-    for (std::uint32_t i = 0; i < count; ++i) {
-      nodes_[i] = {byte_id(piece[i], byte_ids), kNoRank, kNoToken, i - 1, i + 1};
-    }
-    nodes_[0].previous = kNone;
-    nodes_[count - 1].next = kNone;
-    for (std::uint32_t i = 0; i + 1 < count; ++i) {
-      if (look_up(i)) heap_.push_back(std::uint64_t{nodes_[i].rank} << 32 | i);
-    }
-    std::make_heap(heap_.begin(), heap_.end(), std::greater<>());
-    while (!heap_.empty()) {
-      std::pop_heap(heap_.begin(), heap_.end(), std::greater<>());
-      const std::uint64_t top = heap_.back();
-      heap_.pop_back();
-      const auto at = static_cast<std::uint32_t>(top);
-      if (nodes_[at].rank == static_cast<std::uint32_t>(top >> 32)) merge_at(at);
-    }
-    for (std::uint32_t i = 0; i != kNone; i = nodes_[i].next) out.push_back(nodes_[i].id);
-  }
-
- private:
-  bool look_up(std::uint32_t at) {
-    const MergeResult found = merges_.find(nodes_[at].id, nodes_[nodes_[at].next].id);
-    ++scratch_.steps;
-    nodes_[at].rank = found.rank;
-    nodes_[at].merged = found.merged;
-    return found.rank != kNoRank;
-  }
-
-  void push(std::uint32_t at) {
-    heap_.push_back(std::uint64_t{nodes_[at].rank} << 32 | at);
-    std::push_heap(heap_.begin(), heap_.end(), std::greater<>());
-  }
-
-  void merge_at(std::uint32_t at) {
-    Node& node = nodes_[at];
-    Node& gone = nodes_[node.next];
-    gone.rank = kNoRank;
-    node.id = node.merged;
-    node.next = gone.next;
-    node.rank = kNoRank;
-    if (node.next != kNone) {
-      nodes_[node.next].previous = at;
-      if (look_up(at)) push(at);
-    }
-    if (node.previous != kNone && look_up(node.previous)) push(node.previous);
-  }
-
-  using Node = MergeScratch::Node;
-  const MergeTable& merges_;
-  MergeScratch& scratch_;
-  std::vector<Node>& nodes_;
-  std::vector<std::uint64_t>& heap_;
-};
+constexpr std::size_t kMemoBits = 16;
 
 }  // namespace
 
-void merge_piece(std::string_view piece, const std::array<TokenId, 256>& byte_ids,
-                 const MergeTable& merges, MergeScratch& scratch, std::vector<TokenId>& out) {
-  if (piece.empty()) return;
-  if (piece.size() <= kShort) {
-    merge_short(piece, byte_ids, merges, scratch, out);
-  } else {
-    HeapMerger(merges, scratch).run(piece, byte_ids, out);
+BpeEncoder::BpeEncoder(const Vocabulary& vocabulary, const std::array<TokenId, 256>& byte_ids,
+                       const std::vector<Merge>& merges)
+    : vocabulary_(vocabulary),
+      byte_ids_(byte_ids),
+      merges_(merges),
+      origins_(vocabulary.size()),
+      memo_(std::size_t{1} << kMemoBits) {
+  for (const TokenId id : byte_ids_) {
+    if (id != kNoToken) origins_[id].reachable = true;
   }
+  find_origins(merges);
+  build_trie();
+}
+
+// A merge's parts are shorter than its result, so going by length finds their origins first.
+void BpeEncoder::find_origins(const std::vector<Merge>& merges) {
+  std::vector<Merge> by_result;
+  by_result.reserve(merges.size());
+  for (const Merge& merge : merges) {
+    // A pair that stands there twice has its last rank.
+    if (merges_.find(merge.left, merge.right).rank == merge.rank) by_result.push_back(merge);
+  }
+  std::sort(by_result.begin(), by_result.end(), [&](const Merge& a, const Merge& b) {
+    const auto length_a = length(a.merged), length_b = length(b.merged);
+    if (length_a != length_b) return length_a < length_b;
+    return a.merged != b.merged ? a.merged < b.merged : a.rank < b.rank;
+  });
+  const Merge* const end = by_result.data() + by_result.size();
+  for (const Merge* at = by_result.data(); at < end;) {
+    const Merge* next = at;
+    while (next < end && next->merged == at->merged) ++next;
+    find_origin(at->merged, at, next);
+    at = next;
+  }
+}
+
+// At most one of the merges that make the token can be the last one when its own bytes are merged.
+void BpeEncoder::find_origin(TokenId id, const Merge* begin, const Merge* end) {
+  Origin& origin = origins_[id];
+  if (origin.reachable) return;
+  bool out_of_order = false;
+  for (const Merge* merge = begin; merge < end; ++merge) {
+    const Origin& left = origins_[merge->left];
+    const Origin& right = origins_[merge->right];
+    if (!left.reachable || !right.reachable) continue;
+    const std::uint32_t created = merge->rank + 1;
+    if (!left.in_order || !right.in_order || left.created >= created || right.created >= created) {
+      out_of_order = true;
+    } else if (!merges_across_before(merge->left, merge->right)) {
+      origin.left = merge->left;
+      origin.right = merge->right;
+      origin.created = created;
+      origin.reachable = true;
+      return;
+    }
+  }
+  if (!out_of_order) return;
+  const std::vector<TokenId> tokens = merge_with_heap(vocabulary_.bytes(id), byte_ids_, merges_);
+  origin.in_order = false;
+  origin.reachable = tokens.size() == 1 && tokens[0] == id;
+}
+
+void BpeEncoder::build_trie() {
+  std::vector<std::pair<std::string_view, TokenId>> tokens;
+  for (TokenId id = 0; id < origins_.size(); ++id) {
+    if (origins_[id].reachable) tokens.emplace_back(vocabulary_.bytes(id), id);
+  }
+  trie_ = TokenTrie(tokens);
+  for (const auto& [bytes, id] : tokens) {
+    if (bytes.size() < 2) continue;
+    origins_[id].prefix = trie_.longest(bytes.data(), bytes.data() + bytes.size() - 1).id;
+  }
+}
+
+// Goes back in time from the moment when both tokens are complete. Of the two symbols that touch at
+// the joint, the one that was created last is taken apart; the pair that touches then could merge
+// only before that moment. Among equal ranks the left one goes first: a merge at the joint loses
+// against the left token's, and wins against the right token's.
+bool BpeEncoder::merges_across_before(TokenId left, TokenId right) const noexcept {
+  for (;;) {
+    const std::uint32_t left_created = origins_[left].created;
+    const std::uint32_t right_created = origins_[right].created;
+    std::uint32_t limit;
+    if (left_created > right_created) {
+      limit = left_created - 1;
+      left = origins_[left].right;
+    } else {
+      if (right_created == 0) return false;
+      limit = right_created;
+      right = origins_[right].left;
+    }
+    if (merges_.find(left, right).rank < limit) return true;
+  }
+}
+
+bool BpeEncoder::compute_stable_joint(TokenId left, TokenId right) const {
+  if (origins_[left].in_order && origins_[right].in_order) {
+    return merges_.find(left, right).rank == kNoRank && !merges_across_before(left, right);
+  }
+  std::string bytes(vocabulary_.bytes(left));
+  bytes += vocabulary_.bytes(right);
+  const std::vector<TokenId> tokens = merge_with_heap(bytes, byte_ids_, merges_);
+  return tokens.size() == 2 && tokens[0] == left && tokens[1] == right;
+}
+
+bool BpeEncoder::is_stable_joint(TokenId left, TokenId right) const {
+  const std::uint64_t key = pair_key(left, right);
+  std::atomic<std::uint64_t>& memo = memo_[hash_pair(key) >> (64 - kMemoBits)];
+  const std::uint64_t known = memo.load(std::memory_order_relaxed);
+  if (known >> 1 == key + 1) return (known & 1) != 0;
+  const bool stable = compute_stable_joint(left, right);
+  memo.store((key + 1) << 1 | (stable ? 1 : 0), std::memory_order_relaxed);
+  return stable;
+}
+
+void BpeEncoder::encode_piece(std::string_view piece, std::vector<TokenId>& out,
+                              std::uint64_t* work) const {
+  const char* const begin = piece.data();
+  const char* const end = begin + piece.size();
+  const std::size_t base = out.size();
+  std::vector<bool> dead;  // by offset; empty as long as nothing was taken back
+  std::uint64_t tried = 0;
+  const char* at = begin;
+  while (at < end) {
+    TokenId candidate = trie_.longest(at, end).id;
+    for (;; ++tried) {
+      if (candidate == kNoToken) {
+        // No token keeps the joint stable here: this place leads nowhere, and the last token must
+        // be a shorter one.
+        if (dead.empty()) dead.resize(piece.size() + 1);
+        dead[static_cast<std::size_t>(at - begin)] = true;
+        at -= length(out.back());
+        candidate = origins_[out.back()].prefix;
+        out.pop_back();
+        continue;
+      }
+      const char* const next = at + length(candidate);
+      const bool open = dead.empty() || !dead[static_cast<std::size_t>(next - begin)];
+      if (open && (out.size() == base || is_stable_joint(out.back(), candidate))) {
+        out.push_back(candidate);
+        at = next;
+        break;
+      }
+      candidate = origins_[candidate].prefix;
+    }
+  }
+  if (work != nullptr) *work += tried + (out.size() - base);
 }
 
 }  // namespace glassgpt::tokenizer

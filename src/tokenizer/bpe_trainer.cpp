@@ -7,6 +7,7 @@
 
 #include "glassgpt/error.h"
 #include "tokenizer/byte_alphabet.h"
+#include "tokenizer/merge_names.h"
 #include "tokenizer/pair_table.h"
 #include "tokenizer/symbol_row.h"
 
@@ -242,7 +243,7 @@ class Learner {
       if (id < specials_) {
         definition.added.push_back({id, names_[id], true});
       } else {
-        definition.tokens.push_back({id, from_stand_ins(names_[id]).value_or(names_[id])});
+        definition.tokens.push_back(token_of_name(id, names_[id]));
       }
     }
     definition.merges = final_merges();

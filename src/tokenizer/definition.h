@@ -20,6 +20,9 @@ constexpr TokenId kMaxTokens = TokenId{1} << 24;
 struct Token {
   TokenId id;
   std::string bytes;
+  // The file writes it with characters that stand for no byte: its bytes are known, but no text
+  // leads to it.
+  bool foreign = false;
 };
 
 // The pair (left, right) may become `merged`; the pair of the lowest rank goes first.

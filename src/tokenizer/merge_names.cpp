@@ -1,8 +1,14 @@
 #include "tokenizer/merge_names.h"
 
 #include "glassgpt/error.h"
+#include "tokenizer/byte_alphabet.h"
 
 namespace glassgpt::tokenizer {
+
+Token token_of_name(TokenId id, const std::string& name) {
+  const std::optional<std::string> bytes = from_stand_ins(name);
+  return {id, bytes.value_or(name), !bytes.has_value()};
+}
 
 TokenId MergeNames::id_of(std::string_view name, std::uint32_t rank,
                           const std::string& path) const {

@@ -9,6 +9,10 @@
 
 namespace glassgpt::tokenizer {
 
+// The token that a file writes as `name`: stand-ins of its bytes, or else, as for Hugging Face, the
+// text itself.
+Token token_of_name(TokenId id, const std::string& name);
+
 class MergeNames {
  public:
   void reserve(std::size_t tokens) { ids_.reserve(tokens); }

@@ -6,7 +6,25 @@
 #include "glassgpt/error.h"
 #include "tokenizer/byte_alphabet.h"
 
-namespace glassgpt::tokenizer {
+namespace glassgpt {
+
+Tokenizer::Parts::Parts(tokenizer::Definition definition, tokenizer::Vocabulary all_tokens,
+                        const std::array<TokenId, 256>& ids_of_bytes, std::vector<bool> is_special,
+                        tokenizer::SpecialMatcher always_found, tokenizer::SpecialMatcher all_added)
+    : pattern(definition.pattern),
+      whole_piece_first(definition.whole_piece_first),
+      merge_list(std::move(definition.merges)),
+      added(std::move(definition.added)),
+      vocabulary(std::move(all_tokens)),
+      byte_ids(ids_of_bytes),
+      every_byte(std::find(byte_ids.begin(), byte_ids.end(), tokenizer::kNoToken) ==
+                 byte_ids.end()),
+      special(std::move(is_special)),
+      always(std::move(always_found)),
+      with_special(std::move(all_added)),
+      encoder(vocabulary, byte_ids, merge_list) {}
+
+namespace tokenizer {
 namespace {
 
 void add_token(Vocabulary& vocabulary, TokenId id, std::string_view bytes, bool hidden,
@@ -28,7 +46,7 @@ void add_token(Vocabulary& vocabulary, TokenId id, std::string_view bytes, bool 
 std::unique_ptr<Tokenizer::Parts> build_parts(Definition definition, const std::string& path) {
   Vocabulary vocabulary;
   for (const Token& token : definition.tokens) {
-    add_token(vocabulary, token.id, token.bytes, false, path);
+    add_token(vocabulary, token.id, token.bytes, token.foreign, path);
   }
   std::unordered_set<TokenId> merge_results;
   for (const Merge& merge : definition.merges) merge_results.insert(merge.merged);
@@ -42,6 +60,10 @@ std::unique_ptr<Tokenizer::Parts> build_parts(Definition definition, const std::
     }
     // The bytes of an added token are looked up only where ordinary text can lead to it, too.
     const bool ordinary = added.text.size() == 1 || merge_results.contains(added.id);
+    if (ordinary && from_stand_ins(added.text) != added.text) {
+      throw Error(ErrorCode::kUnsupported, path,
+                  "the added token \"" + added.text + "\" is also made by merges, of other bytes");
+    }
     add_token(vocabulary, added.id, added.text, !ordinary, path);
     with_special.add(added.text, added.id);
     if (!added.special) always.add(added.text, added.id);
@@ -49,19 +71,16 @@ std::unique_ptr<Tokenizer::Parts> build_parts(Definition definition, const std::
   if (vocabulary.size() == 0) throw Error(ErrorCode::kMalformed, path, "the vocabulary is empty");
 
   std::array<TokenId, 256> byte_ids;
-  bool every_byte = true;
   for (unsigned byte = 0; byte < 256; ++byte) {
     const char c = static_cast<char>(byte);
     byte_ids[byte] = vocabulary.find({&c, 1});
-    every_byte = every_byte && byte_ids[byte] != kNoToken;
   }
   std::vector<bool> special(vocabulary.size());
   for (const AddedToken& added : definition.added) special[added.id] = added.special;
-  MergeTable merges(definition.merges);
-  return std::unique_ptr<Tokenizer::Parts>(new Tokenizer::Parts{
-      definition.pattern, definition.whole_piece_first, std::move(definition.merges),
-      std::move(definition.added), std::move(vocabulary), std::move(merges), byte_ids, every_byte,
-      std::move(special), std::move(always), std::move(with_special)});
+  return std::make_unique<Tokenizer::Parts>(std::move(definition), std::move(vocabulary), byte_ids,
+                                            std::move(special), std::move(always),
+                                            std::move(with_special));
 }
 
-}  // namespace glassgpt::tokenizer
+}  // namespace tokenizer
+}  // namespace glassgpt

@@ -4,30 +4,33 @@
 #include <array>
 #include <memory>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "glassgpt/tokenizer.h"
+#include "tokenizer/bpe.h"
 #include "tokenizer/definition.h"
-#include "tokenizer/merge_table.h"
 #include "tokenizer/special_matcher.h"
 #include "tokenizer/vocabulary.h"
 
 namespace glassgpt {
 
-// Immutable once built.
+// Immutable once built; not moved, for the encoder refers to its neighbours.
 struct Tokenizer::Parts {
   SplitPattern pattern;
   bool whole_piece_first;
   std::vector<tokenizer::Merge> merge_list;  // in the order of their ranks, as save() writes them
   std::vector<tokenizer::AddedToken> added;  // in the order of their ids
   tokenizer::Vocabulary vocabulary;
-  tokenizer::MergeTable merges;
   std::array<TokenId, 256> byte_ids;
   bool every_byte;            // no byte is missing in byte_ids
   std::vector<bool> special;  // by id
   // Those found always (added, but not special), and those and the special ones.
   tokenizer::SpecialMatcher always, with_special;
+  tokenizer::BpeEncoder encoder;
+
+  Parts(tokenizer::Definition definition, tokenizer::Vocabulary all_tokens,
+        const std::array<TokenId, 256>& ids_of_bytes, std::vector<bool> is_special,
+        tokenizer::SpecialMatcher always_found, tokenizer::SpecialMatcher all_added);
 };
 
 namespace tokenizer {

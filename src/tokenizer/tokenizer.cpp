@@ -3,7 +3,6 @@
 #include <stdexcept>
 
 #include "glassgpt/error.h"
-#include "tokenizer/bpe.h"
 #include "tokenizer/bpe_reference.h"
 #include "tokenizer/files.h"
 #include "tokenizer/parts.h"
@@ -30,7 +29,7 @@ void require_known_bytes(const Tokenizer::Parts& parts, std::string_view text) {
 }
 
 void encode_piece(const Tokenizer::Parts& parts, std::string_view piece,
-                  tokenizer::MergeScratch& scratch, std::vector<TokenId>& out) {
+                  std::vector<TokenId>& out) {
   if (parts.whole_piece_first) {
     const TokenId whole = parts.vocabulary.find(piece);
     if (whole != kNoToken) {
@@ -38,15 +37,15 @@ void encode_piece(const Tokenizer::Parts& parts, std::string_view piece,
       return;
     }
   }
-  tokenizer::merge_piece(piece, parts.byte_ids, parts.merges, scratch, out);
+  parts.encoder.encode_piece(piece, out);
 }
 
 void encode_ordinary(const Tokenizer::Parts& parts, std::string_view text,
-                     tokenizer::MergeScratch& scratch, std::vector<TokenId>& out) {
+                     std::vector<TokenId>& out) {
   const char* const end = text.data() + text.size();
   for (const char* at = text.data(); at < end;) {
     const char* const next = tokenizer::piece_end(parts.pattern, at, end);
-    encode_piece(parts, {at, static_cast<std::size_t>(next - at)}, scratch, out);
+    encode_piece(parts, {at, static_cast<std::size_t>(next - at)}, out);
     at = next;
   }
 }
@@ -112,10 +111,9 @@ std::vector<TokenId> Tokenizer::encode(std::string_view text, SpecialTokens spec
       special == SpecialTokens::kAll ? parts_->with_special : parts_->always;
   std::vector<TokenId> ids;
   ids.reserve(text.size() / 4 + 8);
-  tokenizer::MergeScratch scratch;
   for (std::size_t at = 0; at < text.size();) {
     const SpecialMatcher::Match match = matcher.find(text, at);
-    encode_ordinary(*parts_, text.substr(at, match.begin - at), scratch, ids);
+    encode_ordinary(*parts_, text.substr(at, match.begin - at), ids);
     if (match.id != kNoToken) ids.push_back(match.id);
     at = match.begin + match.length;
   }
@@ -191,7 +189,7 @@ std::vector<MergeStep> Tokenizer::merge_steps(std::string_view piece) const {
     tokens.push_back(parts_->byte_ids[static_cast<unsigned char>(byte)]);
   }
   std::vector<MergeStep> steps;
-  tokenizer::merge_by_the_book(std::move(tokens), parts_->merges,
+  tokenizer::merge_by_the_book(std::move(tokens), parts_->encoder.merges(),
                                [&](const MergeStep& step) { steps.push_back(step); });
   return steps;
 }

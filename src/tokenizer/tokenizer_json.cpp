@@ -167,7 +167,7 @@ class Reader {
       names_.add(name, id);
       const auto added = added_ids_.find(name);
       if (added == added_ids_.end()) {
-        definition_.tokens.push_back({id, from_stand_ins(name).value_or(name)});
+        definition_.tokens.push_back(token_of_name(id, name));
       } else if (added->second != id) {
         malformed("the token \"" + name + "\" has the id " + std::to_string(id) +
                   " in the vocabulary and " + std::to_string(added->second) +

@@ -198,7 +198,7 @@ Definition read_vocab_and_merges(const fs::path& vocab, const fs::path& merges) 
     if (looks_special(name) && !merged.contains(id)) {
       definition.added.push_back({id, name, true});
     } else {
-      definition.tokens.push_back({id, from_stand_ins(name).value_or(name)});
+      definition.tokens.push_back(token_of_name(id, name));
     }
   }
   return definition;

@@ -145,7 +145,7 @@ class Run {
   void export_model(const fs::path& directory);
   TrainingSummary finish();
 
-  const TrainingOptions& options_;
+  const TrainingOptions options_;
   const TrainingCallbacks& callbacks_;
   int threads_;
   InitialState initial_;
@@ -327,17 +327,29 @@ TrainingSummary Run::finish() {
   return summary_;
 }
 
+// Checkpoints hold all that the initial model brought: it may be gone.
+TrainingOptions without_initial_model(TrainingOptions options) {
+  if (options.init.empty()) return options;
+  options.init.clear();
+  if (!options.config) options.config = read_config(run_config_path(options.output));
+  if (options.tokenizer.empty()) options.tokenizer = options.output;
+  return options;
+}
+
 }  // namespace
 }  // namespace training
 
 TrainingSummary train(const TrainingOptions& options, const TrainingCallbacks& callbacks) {
   training::check_options(options);
   const training::RunDirectory directory(options.output);
-  if (!options.resume && !training::list_checkpoints(options.output).empty()) {
+  if (training::list_checkpoints(options.output).empty()) {
+    return training::Run(options, callbacks).execute();
+  }
+  if (!options.resume) {
     throw Error(ErrorCode::kUnwritable, options.output.string(), "holds a run already",
                 "go on with --resume, or choose another output directory");
   }
-  return training::Run(options, callbacks).execute();
+  return training::Run(training::without_initial_model(options), callbacks).execute();
 }
 
 }  // namespace glassgpt

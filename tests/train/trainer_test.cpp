@@ -1,0 +1,286 @@
+// Whole runs: same bytes for any number of threads, stopped, killed or not.
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <random>
+
+#include "glassgpt/model.h"
+#include "io/json.h"
+#include "tests/train/tiny_run.h"
+#include "train/checkpoint.h"
+
+namespace glassgpt::testing {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::vector<nlohmann::json> log_lines(const fs::path& run) {
+  std::ifstream file(run / "log.jsonl");
+  std::vector<nlohmann::json> lines;
+  for (std::string line; std::getline(file, line);) lines.push_back(nlohmann::json::parse(line));
+  return lines;
+}
+
+TEST(Trainer, SameSeedGivesTheSameBytesForAnyNumberOfThreads) {
+  const TemporaryDirectory directory;
+  const TinyRun run(directory.path());
+  for (const int threads : {1, 2, 4}) {
+    TrainingOptions options = run.options("run" + std::to_string(threads));
+    options.threads = threads;
+    train(options);
+  }
+  EXPECT_EQ(run.model_bytes("run1"), run.model_bytes("run2"));
+  EXPECT_EQ(run.model_bytes("run1"), run.model_bytes("run4"));
+  EXPECT_EQ(run.checkpoint_bytes("run1", "00000030"), run.checkpoint_bytes("run4", "00000030"));
+  TrainingOptions options = run.options("other");
+  options.seed = 2;
+  train(options);
+  EXPECT_NE(run.model_bytes("run1"), run.model_bytes("other"));
+}
+
+TEST(Trainer, StoppedAndResumedEndsWithTheSameBytes) {
+  const TemporaryDirectory directory;
+  const TinyRun run(directory.path());
+  train(run.options("whole"));
+
+  std::atomic<bool> stop = false;
+  TrainingCallbacks callbacks;
+  callbacks.stop = &stop;
+  callbacks.on_progress = [&](const TrainingProgress& now) {
+    if (now.step == 8 || now.step == 20) stop = true;
+  };
+  TrainingOptions options = run.options("stopped");
+  options.resume = true;
+  int calls = 0;
+  TrainingSummary summary;
+  do {
+    stop = false;
+    summary = train(options, callbacks);
+    ++calls;
+  } while (summary.interrupted && calls < 10);
+  EXPECT_EQ(calls, 3);
+  EXPECT_EQ(summary.first_step, 20u);
+  EXPECT_EQ(summary.tokens, 30u * 128u);
+  EXPECT_EQ(run.model_bytes("whole"), run.model_bytes("stopped"));
+  EXPECT_EQ(run.checkpoint_bytes("whole", "00000030"), run.checkpoint_bytes("stopped", "00000030"));
+  const auto whole = log_lines(directory / "whole"), stopped = log_lines(directory / "stopped");
+  ASSERT_EQ(whole.size(), stopped.size());
+  for (std::size_t i = 0; i < whole.size(); ++i) {
+    EXPECT_EQ(whole[i]["step"], stopped[i]["step"]);
+    EXPECT_EQ(whole[i]["loss"], stopped[i]["loss"]);
+  }
+}
+
+// A real process, killed at random moments until one call comes through.
+TEST(Trainer, KilledAtAnyMomentAndResumedEndsWithTheSameBytes) {
+  const TemporaryDirectory directory;
+  const auto start = [&](const char* output) {
+    const std::string place = directory.path().string();
+    std::string program = GLASSGPT_TRAIN_HELPER, out = output;
+    char* arguments[] = {program.data(), const_cast<char*>(place.c_str()), out.data(), nullptr};
+    pid_t child = -1;
+    EXPECT_EQ(::posix_spawn(&child, program.c_str(), nullptr, nullptr, arguments, environ), 0);
+    return child;
+  };
+  const auto exit_status = [](pid_t child) {
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    return status;
+  };
+  ASSERT_EQ(exit_status(start("whole")), 0);
+  std::mt19937 random(1);
+  int kills = 0;
+  bool done = false;
+  while (!done && kills < 200) {
+    const pid_t child = start("killed");
+    // Longer from time to time, so that a slow machine gets through as well.
+    std::uniform_int_distribution<useconds_t> microseconds(10'000, 200'000 + 20'000u * kills);
+    ::usleep(microseconds(random));
+    ::kill(child, SIGKILL);
+    const int status = exit_status(child);
+    done = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    if (!done) {
+      ASSERT_TRUE(WIFSIGNALED(status)) << "a resumed run failed";
+      ++kills;
+    }
+  }
+  EXPECT_TRUE(done);
+  const TinyRun run(directory.path());
+  EXPECT_EQ(run.model_bytes("whole"), run.model_bytes("killed"));
+  EXPECT_EQ(run.checkpoint_bytes("whole", "00000200"), run.checkpoint_bytes("killed", "00000200"));
+}
+
+TEST(Trainer, ADamagedCheckpointCostsOnlyTheStepsSinceTheOneBefore) {
+  const TemporaryDirectory directory;
+  const TinyRun run(directory.path());
+  train(run.options("run"));
+  const std::string expected = run.model_bytes("run");
+  const std::vector<fs::path> checkpoints = training::list_checkpoints(directory / "run");
+  ASSERT_EQ(checkpoints.size(), 2u);
+  fs::resize_file(checkpoints[0], fs::file_size(checkpoints[0]) / 2);
+  io::write_file(directory / "run" / "checkpoints" / ".glassgpt-1-1.tmp", "half a checkpoint");
+  fs::remove(directory / "run" / "model.safetensors");
+
+  TrainingOptions options = run.options("run");
+  options.resume = true;
+  std::vector<std::string> warnings;
+  TrainingCallbacks callbacks;
+  callbacks.on_warning = [&](std::string_view line) { warnings.emplace_back(line); };
+  const TrainingSummary summary = train(options, callbacks);
+  EXPECT_EQ(summary.first_step, 28u);
+  ASSERT_EQ(warnings.size(), 1u);
+  EXPECT_NE(warnings[0].find("step_00000030"), std::string::npos);
+  EXPECT_EQ(run.model_bytes("run"), expected);
+  EXPECT_FALSE(fs::exists(directory / "run" / "checkpoints" / ".glassgpt-1-1.tmp"));
+}
+
+TEST(Trainer, WritesAModelDirectoryALogAndTheBestModel) {
+  const TemporaryDirectory directory;
+  const TinyRun run(directory.path());
+  const TrainingSummary summary = train(run.options("run"));
+  EXPECT_FALSE(summary.interrupted);
+  EXPECT_EQ(summary.steps, 30u);
+  ASSERT_TRUE(summary.validation.has_value());
+  EXPECT_GT(summary.best_bits_per_byte, 0);
+  for (const char* model : {"run", "run/best"}) {
+    const Model loaded = Model::load(directory / model);
+    EXPECT_EQ(loaded.config().n_embd, 16u);
+    EXPECT_EQ(Tokenizer::load(directory / model).vocab_size(), 300u);
+  }
+  const auto lines = log_lines(directory / "run");
+  std::vector<int> steps, evaluated;
+  for (const nlohmann::json& line : lines) {
+    for (const char* key : {"step", "tokens", "loss", "lr", "tokens_per_second"})
+      EXPECT_TRUE(line.contains(key)) << line;
+    steps.push_back(line["step"]);
+    if (line.contains("valid_bits_per_byte")) evaluated.push_back(line["step"]);
+  }
+  EXPECT_EQ(steps, (std::vector<int>{4, 8, 10, 12, 16, 20, 24, 28, 30}));
+  EXPECT_EQ(evaluated, (std::vector<int>{10, 20, 30}));
+  EXPECT_LT(lines.back()["loss"].get<double>(), lines.front()["loss"].get<double>());
+}
+
+TEST(Trainer, OverfitsATinyCorpus) {
+  const TemporaryDirectory directory;
+  const TinyRun run(directory.path());
+  io::write_file(directory / "line.txt", "The cat sits on the mat and sings of the green hill.\n");
+  TrainingOptions options = run.options("run");
+  options.corpus = {{directory / "line.txt", 1.0}};
+  options.valid_fraction = 0;
+  options.steps = 300;
+  options.batch_tokens = 32;
+  options.log_every = 20;
+  options.checkpoint_every = 0;
+  options.weight_decay = 0;
+  const TrainingSummary summary = train(options);
+  EXPECT_LT(summary.loss, 0.05);
+  EXPECT_FALSE(summary.validation.has_value());
+}
+
+TEST(Trainer, FineTuningStartsFromTheModelGiven) {
+  const TemporaryDirectory directory;
+  const TinyRun run(directory.path());
+  const TrainingSummary first = train(run.options("first"));
+  TrainingOptions options = run.options("second");
+  options.init = directory / "first";
+  options.config.reset();
+  options.tokenizer.clear();
+  options.steps = 1;
+  options.learning_rate = 1e-6f;
+  options.warmup_steps = 0;
+  const TrainingSummary second = train(options);
+  ASSERT_TRUE(first.validation && second.validation);
+  EXPECT_NEAR(second.validation->bits_per_byte, first.validation->bits_per_byte, 1e-3);
+}
+
+TEST(Trainer, AResumedRunNeedsNeitherItsInitialModelNorItsOptions) {
+  const TemporaryDirectory directory;
+  const TinyRun run(directory.path());
+  train(run.options("first"));
+  TrainingOptions options = run.options("second");
+  options.init = directory / "first";
+  options.config.reset();
+  options.tokenizer.clear();
+  options.schedule = LearningRateSchedule::kConstant;
+  train(options);
+  const std::string expected = run.model_bytes("second");
+  fs::remove_all(directory / "first");
+
+  TrainingOptions stored = load_training_options(directory / "second");
+  EXPECT_EQ(stored.steps, 30u);
+  EXPECT_EQ(stored.learning_rate, 1e-2f);
+  EXPECT_EQ(stored.schedule, LearningRateSchedule::kConstant);
+  EXPECT_EQ(stored.corpus.at(0).path, directory / "corpus.txt");
+  fs::remove(training::checkpoint_path(directory / "second", 30));
+  stored.resume = true;
+  stored.threads = 2;
+  EXPECT_EQ(train(stored).first_step, 28u);
+  EXPECT_EQ(run.model_bytes("second"), expected);
+}
+
+TEST(Trainer, RefusesWhatMakesNoSense) {
+  const TemporaryDirectory directory;
+  const TinyRun run(directory.path());
+  const auto expect_invalid = [&](const char* part, const auto& change) {
+    TrainingOptions options = run.options("bad");
+    change(options);
+    try {
+      train(options);
+      ADD_FAILURE() << "nothing was thrown, expected: " << part;
+    } catch (const std::invalid_argument& error) {
+      EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << error.what();
+    }
+  };
+  expect_invalid("corpus", [](TrainingOptions& o) { o.corpus.clear(); });
+  expect_invalid("steps", [](TrainingOptions& o) { o.steps = 0; });
+  expect_invalid("learning_rate", [](TrainingOptions& o) { o.learning_rate = -1; });
+  expect_invalid("beta2", [](TrainingOptions& o) { o.beta2 = 1; });
+  expect_invalid("weight", [](TrainingOptions& o) { o.corpus[0].weight = 0; });
+  expect_invalid("config", [](TrainingOptions& o) { o.config.reset(); });
+
+  TrainingOptions options = run.options("bad");
+  options.corpus[0].path = directory / "nothing";
+  expect_error([&] { train(options); }, ErrorCode::kNotFound, "no such file");
+  options = run.options("bad");
+  options.config->vocab_size = 200;
+  expect_error([&] { train(options); }, ErrorCode::kUnsupported, "vocab_size");
+  io::write_file(directory / "empty.txt", "\n \n\n");
+  options = run.options("bad");
+  options.corpus[0].path = directory / "empty.txt";
+  expect_error([&] { train(options); }, ErrorCode::kMalformed, "no text");
+}
+
+TEST(Trainer, RefusesToOverwriteARunAndToResumeAnother) {
+  const TemporaryDirectory directory;
+  const TinyRun run(directory.path());
+  TrainingOptions options = run.options("run");
+  options.steps = 5;
+  train(options);
+  expect_error([&] { train(options); }, ErrorCode::kUnwritable, "holds a run already");
+  options.resume = true;
+  options.seed = 2;
+  expect_error([&] { train(options); }, ErrorCode::kUnsupported, "seed");
+  options.seed = 1;
+  io::write_file(directory / "corpus.txt", tiny_corpus(201));
+  expect_error([&] { train(options); }, ErrorCode::kUnsupported, "corpus");
+}
+
+TEST(Trainer, DivergenceIsAnErrorThatKeepsTheLastCheckpoint) {
+  const TemporaryDirectory directory;
+  const TinyRun run(directory.path());
+  TrainingOptions options = run.options("run");
+  options.checkpoint_every = 1;
+  options.learning_rate = 1e30f;
+  options.clip_norm = 0;
+  options.warmup_steps = 0;
+  expect_error([&] { train(options); }, ErrorCode::kOutOfRange, "not finite");
+  for (const fs::path& file : training::list_checkpoints(directory / "run"))
+    EXPECT_TRUE(fs::exists(file));
+}
+
+}  // namespace
+}  // namespace glassgpt::testing

@@ -20,9 +20,12 @@ struct GenerateOptions {
   std::size_t top_k = 0;     // choose among the k most probable tokens; 0: all
   float top_p =
       1.0f;  // ... among the fewest whose probabilities add up to it (Holtzman et al. 2020); 1: all
-  std::uint64_t seed = 0;             // same model, prompt and options: same tokens
-  std::optional<TokenId> stop_token;  // ends the text; it is not part of the result
-  ForwardOptions forward;
+  std::uint64_t seed = 0;  // same model, prompt and options: same tokens
+  // Ids from here on are never chosen (a table may have more rows than the tokenizer has tokens);
+  // 0: all may be.
+  std::size_t id_limit = 0;
+  std::optional<TokenId> stop_token = std::nullopt;  // ends the text; it is not part of the result
+  ForwardOptions forward = {};
 };
 
 // Called with each token as it is chosen; false ends the text after it.

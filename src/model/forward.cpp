@@ -76,6 +76,7 @@ class ForwardPass {
   const std::size_t first_position_;            // of every sequence
   std::vector<TokenId> positions_;              // of every row
   std::vector<AttentionTask> attention_tasks_;  // the same for all blocks
+  int attention_threads_ = 1;
 };
 
 void ForwardPass::run() {
@@ -206,11 +207,12 @@ void ForwardPass::query_key_value(std::size_t k) {
 void ForwardPass::plan_attention() {
   constexpr std::size_t kQueriesPerTask = 128;
   if (!plan_.reaches(Stage::kAttentionHeads, 0)) return;
-  std::size_t scratch_floats = 0;
+  std::size_t scratch_floats = 0, multiplications = 0;
   for (std::size_t b = 0; b < batch_.sequences(); ++b) {
     const AttentionShape shape = attention_input(b, 0).shape;
     if (shape.queries == 0) continue;
     scratch_floats = std::max(scratch_floats, kernels_.attention_scratch(shape));
+    multiplications += shape.queries * shape.keys * width_;
     for (std::size_t begin = 0; begin < shape.queries; begin += kQueriesPerTask)
       for (std::size_t head = 0; head < shape.heads; ++head)
         attention_tasks_.push_back(
@@ -219,7 +221,8 @@ void ForwardPass::plan_attention() {
   std::stable_sort(
       attention_tasks_.begin(), attention_tasks_.end(),
       [](const AttentionTask& a, const AttentionTask& b) { return a.query_end > b.query_end; });
-  activations_.reserve_scratch(options_.threads, scratch_floats);
+  attention_threads_ = threads_worth(multiplications, options_.threads);
+  activations_.reserve_scratch(attention_threads_, scratch_floats);
 }
 
 ForwardPass::AttentionInput ForwardPass::attention_input(std::size_t sequence, std::size_t k) {
@@ -254,7 +257,8 @@ void ForwardPass::attention_weights(std::size_t k, Stage stage) {
     const AttentionShape& shape = input.shape;
     const std::size_t matrix = shape.queries * shape.keys;
     float* const matrices = activations_.watched(config_.n_head * matrix);
-    for_tasks(config_.n_head, options_.threads, [&](std::size_t head, int) {
+    const int threads = threads_worth(matrix * width_, options_.threads);
+    for_tasks(config_.n_head, threads, [&](std::size_t head, int) {
       float* const out = matrices + head * matrix;
       kernels_.attention_weights(shape, head, input.q, input.k,
                                  stage == Stage::kScores ? out : nullptr,
@@ -275,7 +279,7 @@ void ForwardPass::attention_weights(std::size_t k, Stage stage) {
 void ForwardPass::attention_heads(std::size_t k) {
   if (!plan_.reaches(Stage::kAttentionHeads, k)) return;
   const BlockActivations a = activations_.block(k);
-  for_tasks(attention_tasks_.size(), options_.threads, [&](std::size_t i, int thread) {
+  for_tasks(attention_tasks_.size(), attention_threads_, [&](std::size_t i, int thread) {
     const AttentionTask& task = attention_tasks_[i];
     const AttentionInput input = attention_input(task.sequence, k);
     const std::size_t begin = batch_.offsets[task.sequence];

@@ -87,7 +87,9 @@ class Sampler {
  public:
   explicit Sampler(const GenerateOptions& options) : options_(options) {}
 
-  TokenId choose(const std::vector<float>& logits) {
+  TokenId choose(std::span<const float> logits) {
+    if (options_.id_limit != 0 && options_.id_limit < logits.size())
+      logits = logits.first(options_.id_limit);
     if (std::any_of(logits.begin(), logits.end(), [](float logit) { return std::isnan(logit); }))
       throw Error(ErrorCode::kMalformed, {}, "the model's logits are not numbers",
                   "its weights are damaged or have diverged in training");
@@ -107,7 +109,7 @@ class Sampler {
  private:
   // Candidates by falling logit; ids decide between equals, so that the order is the same
   // everywhere.
-  void keep_most_probable(const std::vector<float>& logits) {
+  void keep_most_probable(std::span<const float> logits) {
     candidates_.resize(logits.size());
     std::iota(candidates_.begin(), candidates_.end(), TokenId{0});
     const std::size_t count =
@@ -119,7 +121,7 @@ class Sampler {
     candidates_.resize(count);
   }
 
-  void compute_probabilities(const std::vector<float>& logits) {
+  void compute_probabilities(std::span<const float> logits) {
     const double temperature = options_.temperature;
     const double largest = logits[candidates_[0]];
     probabilities_.clear();

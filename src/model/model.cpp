@@ -159,6 +159,10 @@ void Model::forward(const Batch& batch, Observer& observer, const ForwardOptions
 
 void Model::forward(std::span<const TokenId> ids, KeyValueCache& cache, Observer& observer,
                     const ForwardOptions& options) const {
+  const KeyValueCache::Parts& parts = cache.parts();
+  if (parts.n_layer != config().n_layer || parts.n_positions != config().n_positions ||
+      parts.width != config().n_embd)
+    throw std::invalid_argument("the key-value cache was made for another model");
   const std::size_t offsets[] = {0, ids.size()};
   checked_forward(*parts_, {.ids = ids, .offsets = offsets}, &cache.parts(), observer, options);
 }

@@ -1,5 +1,6 @@
 #include "kernels/dispatch.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <mutex>
@@ -38,9 +39,9 @@ const std::vector<const KernelTable*>& built_tables() {
   return tables;
 }
 
-std::string joined_names() {
+std::string joined_names(const std::vector<const KernelTable*>& tables) {
   std::string names;
-  for (const KernelTable* table : supported_kernels()) {
+  for (const KernelTable* table : tables) {
     if (!names.empty()) names += ", ";
     names += table->isa;
   }
@@ -48,24 +49,27 @@ std::string joined_names() {
 }
 
 const KernelTable& find(std::string_view name, std::string_view source) {
-  for (const KernelTable* table : built_tables()) {
-    if (table->isa != name) continue;
-    if (cpu_supports(name)) return *table;
-    throw Error(ErrorCode::kUnavailable, {},
-                std::string(source) + " asks for the instruction set '" + std::string(name) +
-                    "', which this CPU does not support",
-                "this CPU supports " + joined_names());
-  }
-  throw Error(ErrorCode::kUnavailable, {},
-              std::string(source) + " asks for the unknown instruction set '" + std::string(name) +
-                  "'",
-              "this CPU supports " + joined_names());
+  return find_kernels(name, source, built_tables(), supported_kernels());
 }
 
 std::mutex choice_mutex;
 std::atomic<const KernelTable*> choice{nullptr};
 
 }  // namespace
+
+const KernelTable& find_kernels(std::string_view name, std::string_view source,
+                                const std::vector<const KernelTable*>& built,
+                                const std::vector<const KernelTable*>& supported) {
+  for (const KernelTable* table : supported)
+    if (table->isa == name) return *table;
+  const bool known = std::any_of(built.begin(), built.end(),
+                                 [&](const KernelTable* table) { return table->isa == name; });
+  throw Error(ErrorCode::kUnavailable, {},
+              std::string(source) + " asks for the " + (known ? "" : "unknown ") +
+                  "instruction set '" + std::string(name) + "'" +
+                  (known ? ", which this CPU does not support" : ""),
+              "this CPU supports " + joined_names(supported));
+}
 
 const KernelTable& active_kernels() {
   if (const KernelTable* table = choice.load(std::memory_order_acquire)) return *table;

@@ -7,6 +7,7 @@
 #include "kernels/embedding/embedding_simd.h"
 #include "kernels/gelu/gelu_simd.h"
 #include "kernels/gemm/gemm_simd.h"
+#include "kernels/isa_arch.h"
 #include "kernels/kernel_table.h"
 #include "kernels/layernorm/layernorm_simd.h"
 #include "kernels/position/position_simd.h"
@@ -15,18 +16,6 @@
 #include "kernels/softmax/softmax_simd.h"
 #include "kernels/unary/unary_simd.h"
 #include "kernels/vector/vector_simd.h"
-
-#if defined(GLASSGPT_ISA_SCALAR)
-#define GLASSGPT_ISA_ARCH ScalarArch
-#elif defined(GLASSGPT_ISA_SSE2)
-#define GLASSGPT_ISA_ARCH xsimd::sse2
-#elif defined(GLASSGPT_ISA_AVX2)
-#define GLASSGPT_ISA_ARCH xsimd::fma3<xsimd::avx2>
-#elif defined(GLASSGPT_ISA_AVX512)
-#define GLASSGPT_ISA_ARCH xsimd::avx512bw
-#elif defined(GLASSGPT_ISA_NEON64)
-#define GLASSGPT_ISA_ARCH xsimd::neon64
-#endif
 
 namespace glassgpt::kernels {
 

@@ -1,0 +1,35 @@
+# Reads symbol tables with nm; fails with what is wrong. Run by ctest:
+#   cmake -DNM=nm -DFILES=a.o[;b.o] -DEXPORTS=N -P check_symbols.cmake    exactly N symbols are exported, none of them weak
+#   cmake -DNM=nm -DFILES=lib.a -DFORBID_PRINTING=1 -P check_symbols.cmake    nothing that prints, exits or aborts is referenced
+if(NOT NM OR NOT FILES)
+  message(FATAL_ERROR "check_symbols: NM and FILES must be given")
+endif()
+execute_process(COMMAND ${NM} ${FILES} OUTPUT_VARIABLE symbols RESULT_VARIABLE result)
+if(NOT result EQUAL 0 OR symbols STREQUAL "")
+  message(FATAL_ERROR "check_symbols: '${NM} ${FILES}' gave nothing to check (${result})")
+endif()
+string(REPLACE "\n" ";" lines "${symbols}")
+
+if(DEFINED EXPORTS)
+  # Upper case is external; V, v, W, w and u are weak or unique, of which the linker keeps one copy for everyone.
+  set(exported "")
+  foreach(line IN LISTS lines)
+    if(line MATCHES "^[0-9a-f]+ ([A-TVWXYZvwu]) (.+)$")
+      list(APPEND exported "${CMAKE_MATCH_2}")
+    endif()
+  endforeach()
+  list(LENGTH exported count)
+  if(NOT count EQUAL EXPORTS)
+    string(REPLACE ";" "\n  " shown "${exported}")
+    message(FATAL_ERROR "exports ${count} symbols, expected ${EXPORTS}, in ${FILES}:\n  ${shown}")
+  endif()
+endif()
+
+if(FORBID_PRINTING)
+  set(functions "v?f?printf|__v?f?printf_chk|f?puts|putc|putchar|perror|psignal|abort|exit|_exit|_Exit|quick_exit")
+  foreach(line IN LISTS lines)
+    if(line MATCHES "^ +U (${functions}|stdout|stderr|_ZSt4cout|_ZSt4cerr|_ZSt4clog)(@.*)?$")
+      message(FATAL_ERROR "references ${CMAKE_MATCH_1} in ${FILES}: the library must not print, exit or abort")
+    endif()
+  endforeach()
+endif()

@@ -1,1 +1,222 @@
-int main() { return 0; }
+// The glassgpt program: finds the command, parses its options, turns errors into one line and an
+// exit code.
+#include <fcntl.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <new>
+#include <span>
+
+#include "cli/command.h"
+#include "cli/output.h"
+#include "glassgpt/error.h"
+#include "kernels/dispatch.h"
+
+namespace glassgpt::cli {
+namespace {
+
+constexpr int kDone = 0, kFailed = 1, kWrongUsage = 2;
+
+// In the order of --help.
+std::vector<std::unique_ptr<Command>> all_commands() {
+  std::vector<std::unique_ptr<Command>> commands;
+  commands.push_back(make_embed());
+  commands.push_back(make_tokenize());
+  commands.push_back(make_detokenize());
+  commands.push_back(make_generate());
+  commands.push_back(make_evaluate());
+  commands.push_back(make_train());
+  commands.push_back(make_train_tokenizer());
+  commands.push_back(make_info());
+  return commands;
+}
+
+std::string version_line() { return fmt::format("glassgpt {}\n", GLASSGPT_VERSION); }
+
+std::string overview() {
+  std::string text =
+      "glassgpt: a glass-box mini-GPT, from text to the contextual vectors of every layer\n\n"
+      "Usage: glassgpt COMMAND [options] [TEXT...]\n\nCommands:\n";
+  for (const auto& command : all_commands()) {
+    text += fmt::format("  {:<17} {}\n", command->info().name, command->info().summary);
+  }
+  return text +
+         "\nglassgpt COMMAND --help lists a command's options with examples; glassgpt "
+         "--version.\n\n"
+         "Example:\n  glassgpt embed \"The river bank was muddy.\"\n";
+}
+
+// The usage line says what may follow the options; CLI11 knows only declared positionals.
+class HelpFormatter : public CLI::Formatter {
+ public:
+  explicit HelpFormatter(CommandInfo info) : info_(info) { column_width(34); }
+  std::string make_usage(const CLI::App*, std::string) const override {
+    return fmt::format("Usage: glassgpt {} [options] {}\n", info_.name, info_.arguments);
+  }
+
+ private:
+  CommandInfo info_;
+};
+
+void add_common_options(CLI::App& app, CommonOptions& common) {
+  const char* group = "Common options";
+  app.add_option("-m,--model", common.model,
+                 "model directory (default: GLASSGPT_MODEL, else the bundled weights/mini)")
+      ->type_name("DIR")
+      ->group(group);
+  app.add_option("--threads", common.threads,
+                 "threads (default: GLASSGPT_THREADS, else all CPUs this process may use)")
+      ->check(CLI::Range(1, 4096).description(""))
+      ->type_name("N")
+      ->group(group);
+  app.add_option(
+         "--isa", common.isa,
+         "instruction set of the kernels, as GLASSGPT_ISA: scalar, sse2, avx2, avx512, neon64 "
+         "(default: the best that the CPU has)")
+      ->type_name("NAME")
+      ->group(group);
+  app.add_option("--gemm", common.gemm, "who multiplies matrices")
+      ->check(one_of({"auto", "simd", "blas", "reference"}))
+      ->capture_default_str()
+      ->group(group);
+  app.add_option("--dtype", common.dtype, "type of the arithmetic")
+      ->check(one_of({"f32", "bf16"}))
+      ->capture_default_str()
+      ->group(group);
+  app.add_flag("--json", common.json, "results as JSON")->group(group);
+  app.add_flag("-q,--quiet", common.quiet, "no progress, no remarks")->group(group);
+}
+
+void apply_common_options(const CommonOptions& common) {
+  if (common.dtype == "bf16") {
+    throw Error(ErrorCode::kUnavailable, "", "--dtype bf16 is not available in this version",
+                "use --dtype f32");
+  }
+  if (!common.isa.empty()) kernels::force_isa(common.isa);
+  // An unknown GLASSGPT_ISA is an error of every command, not of the first product that meets it.
+  static_cast<void>(kernels::active_kernels());
+}
+
+bool is_negative_number(const std::string& text) {
+  return text.size() > 1 && text[0] == '-' && text[1] >= '0' && text[1] <= '9';
+}
+
+int print(std::string_view text) {
+  Output output;
+  output.write(text);
+  output.finish();
+  return kDone;
+}
+
+// Splits at "--" before CLI11 sees it: what follows is text, whatever it looks like.
+void run_command(Command& command, std::span<char* const> words) {
+  const CommandInfo info = command.info();
+  CLI::App app(info.summary, std::string("glassgpt ") + info.name);
+  app.formatter(std::make_shared<HelpFormatter>(info));
+  app.footer(std::string("Examples:\n") + info.examples);
+  app.allow_extras();
+  CommonOptions common;
+  command.add_options(app);
+  add_common_options(app, common);
+  app.get_option("--help")->group("Common options")->description("this help");
+  app.set_version_flag("--version", version_line(), "the program's version")
+      ->group("Common options");
+
+  const auto separator = std::find_if(words.begin(), words.end(),
+                                      [](const char* word) { return std::string(word) == "--"; });
+  std::vector<std::string> reversed(words.begin(), separator);
+  std::reverse(reversed.begin(), reversed.end());
+  try {
+    app.parse(std::move(reversed));
+  } catch (const CLI::CallForHelp&) {
+    print(app.help());
+    return;
+  }
+
+  std::vector<std::string> arguments;
+  for (std::string& extra : app.remaining()) {
+    if (extra.size() > 1 && extra[0] == '-' && !is_negative_number(extra)) {
+      throw UsageError("unknown option " + extra);
+    }
+    arguments.push_back(std::move(extra));
+  }
+  if (separator != words.end()) arguments.insert(arguments.end(), separator + 1, words.end());
+  apply_common_options(common);
+  command.run(common, arguments);
+}
+
+// Messages carry paths and texts of others: control characters must not make a second line.
+std::string one_line(std::string text) {
+  for (char& c : text) {
+    if (static_cast<unsigned char>(c) < 0x20) c = ' ';
+  }
+  return text;
+}
+
+int report(int code, const std::string& message) {
+  std::fputs(fmt::format("glassgpt: error: {}\n", one_line(message)).c_str(), stderr);
+  return code;
+}
+
+int wrong_usage(const char* command, const std::string& message) {
+  return report(kWrongUsage, fmt::format("{}; see 'glassgpt {}{}--help'", message, command,
+                                         *command == '\0' ? "" : " "));
+}
+
+int run_named(Command& command, std::span<char* const> words) {
+  const char* name = command.info().name;
+  try {
+    run_command(command, words);
+    return kDone;
+  } catch (const CLI::CallForVersion& version) {
+    return print(version.what());
+  } catch (const CLI::ParseError& error) {
+    return wrong_usage(name, error.what());
+  } catch (const UsageError& error) {
+    return wrong_usage(name, error.what());
+  }
+}
+
+int run(std::span<char* const> words) {
+  if (words.empty()) return wrong_usage("", "no command given");
+  const std::string name = words[0];
+  if (name == "--help" || name == "-h" || name == "help") return print(overview());
+  if (name == "--version") return print(version_line());
+  for (const auto& command : all_commands()) {
+    if (name == command->info().name) return run_named(*command, words.subspan(1));
+  }
+  const bool option = !name.empty() && name[0] == '-';
+  return wrong_usage("", option ? fmt::format("expected a command before {}", name)
+                                : fmt::format("there is no command '{}'", name));
+}
+
+// A closed descriptor 0, 1 or 2 would be given to the next file that is opened, and results would
+// be written into it.
+void occupy_standard_descriptors() {
+  for (int descriptor = 0; descriptor <= 2; ++descriptor) {
+    // Read-only on purpose: writing to a closed standard output has to fail.
+    if (::fcntl(descriptor, F_GETFD) == -1) static_cast<void>(::open("/dev/null", O_RDONLY));
+  }
+}
+
+}  // namespace
+}  // namespace glassgpt::cli
+
+int main(int argc, char** argv) {
+  using namespace glassgpt;
+  cli::occupy_standard_descriptors();
+  std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error with a message, not a silent death
+  cli::install_interrupt_handler();
+  try {
+    return cli::run(
+        std::span<char* const>(argv + 1, static_cast<std::size_t>(std::max(0, argc - 1))));
+  } catch (const std::bad_alloc&) {
+    return cli::report(cli::kFailed, "not enough memory; try fewer or shorter texts at a time");
+  } catch (const std::exception& error) {
+    return cli::report(cli::kFailed, error.what());
+  }
+}

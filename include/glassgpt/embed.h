@@ -1,0 +1,106 @@
+// Vectors out of the forward pass: which stages, of which tokens, pooled how.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "glassgpt/config.h"
+#include "glassgpt/observer.h"
+
+namespace glassgpt {
+
+// One stage of one block, as users name it. Layers are the residual stream: "layer_00" is the input
+// of block 0 (token + position), "layer_0k" the output of block k - 1, the last one L; "final" is
+// after the last layer norm (what Transformers calls hidden_states[L]). Taps are inner stages:
+// "q_00" is block 0's query.
+struct VectorKind {
+  Stage stage;
+  std::size_t layer;  // as in StageView: the block, 0 for stages outside blocks
+  std::string name;   // "layer_00", "final", "q_03": also the name of its file or array
+  std::string key;    // "0", "final", "q_03": its key in JSON
+  std::size_t cols;
+};
+
+// A list as in --layers: numbers from 0 to L, numbers from -1 (layer L) down to -(L + 1) (layer 0),
+// "final", "all" (0 .. L and final). In the order of the pass, each once. Throws
+// std::invalid_argument that names the entry and what is allowed.
+std::vector<VectorKind> parse_layers(const ModelConfig& config, std::string_view list);
+
+// A list as in --taps: names of stages that have a row per token, for all blocks ("q") or for one
+// ("q.3"). Throws std::invalid_argument.
+std::vector<VectorKind> parse_taps(const ModelConfig& config, std::string_view list);
+
+// What becomes of the rows of a group of tokens: all of them, or one row.
+enum class Pooling {
+  kNone,
+  kMean,
+  kLast,
+  kFirst,
+  kMax,           // each column's largest value
+  kWeightedMean,  // token i of n weighs i / (1 + 2 + … + n): later tokens have seen more
+                  // (Muennighoff 2022, section 4.1.1)
+};
+
+// Rows begin .. end of a batch, that belong to one group. A group may go on in the next range, or
+// in the next batch (a text in several windows): `first` begins it, `last` ends it.
+struct RowRange {
+  std::size_t begin, end;
+  bool first = true, last = true;
+};
+
+// Gets the rows of each kind, kind by kind in the order of the pass.
+class VectorSink {
+ public:
+  virtual ~VectorSink() = default;
+  // Row r is rows[r * stride .. r * stride + cols), valid during the call.
+  virtual void on_rows(std::size_t kind, const float* rows, std::size_t count,
+                       std::size_t stride) = 0;
+};
+
+struct ExtractionOptions {
+  Pooling pooling = Pooling::kNone;
+  // Subtracted from each row after pooling: [cols] per kind, or empty.
+  std::vector<std::vector<float>> center;
+  bool normalize = false;  // to length 1, last of all; a row of zeros stays
+};
+
+// The Observer that hands the wanted rows of a pass to a sink. Made once; before each pass
+// set_ranges() says which rows count. Sums run in double from the first token to the last, so a
+// row's bytes depend neither on the batch nor on threads. Not safe to share between passes that run
+// at the same time.
+class VectorExtractor : public Observer {
+ public:
+  // Throws std::invalid_argument for centres that do not fit the kinds.
+  VectorExtractor(std::vector<VectorKind> kinds, ExtractionOptions options, VectorSink& sink);
+
+  void set_ranges(std::span<const RowRange> ranges) {
+    ranges_.assign(ranges.begin(), ranges.end());
+  }
+
+  bool wants(Stage stage, std::size_t layer) const override;
+  void on_stage(const StageView& view) override;
+
+ private:
+  struct Accumulator {
+    std::vector<double> sum;
+    double weight = 0;
+    std::size_t tokens = 0;
+  };
+
+  void hand_out(std::size_t kind, const StageView& view);
+  void accumulate(Accumulator& group, const float* row, std::size_t cols) const;
+  void finish_group(Accumulator& group, float* out, std::size_t cols) const;
+  void finish_row(std::size_t kind, float* row) const;
+
+  std::vector<VectorKind> kinds_;
+  ExtractionOptions options_;
+  VectorSink* sink_;
+  std::vector<RowRange> ranges_;
+  std::vector<Accumulator> groups_;  // one per kind: groups end in order, so one is open at most
+  std::vector<float> rows_;
+};
+
+}  // namespace glassgpt

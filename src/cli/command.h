@@ -1,0 +1,97 @@
+// What every command shares: its options, its context, and how it is told apart from the others.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "glassgpt/model.h"
+#include "glassgpt/tokenizer.h"
+
+namespace glassgpt::cli {
+
+// The command line itself is wrong, whatever the files say: exit code 2. What depends on files, on
+// the model or on the machine is any other exception: exit code 1.
+class UsageError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+// Options that every command has.
+struct CommonOptions {
+  std::string model;
+  int threads = 0;  // 0: default_threads()
+  std::string isa;
+  std::string gemm = "auto";
+  std::string dtype = "f32";
+  bool json = false;
+  bool quiet = false;
+
+  GemmChoice gemm_choice() const;
+};
+
+struct CommandInfo {
+  const char* name;
+  const char* summary;
+  const char* arguments;  // what follows the options, for the usage line: "[TEXT...]"
+  const char* examples;   // for the end of --help
+};
+
+// One command: main() makes it, lets it add its options, parses, and runs it.
+class Command {
+ public:
+  virtual ~Command() = default;
+  virtual CommandInfo info() const = 0;
+  virtual void add_options(CLI::App& app) = 0;
+  // `arguments` is what is not an option: texts, ids or files.
+  virtual void run(const CommonOptions& common, const std::vector<std::string>& arguments) = 0;
+};
+
+// One per file of this folder; adding a command is a line here, a line in main.cpp and a file.
+std::unique_ptr<Command> make_tokenize();
+std::unique_ptr<Command> make_detokenize();
+std::unique_ptr<Command> make_train_tokenizer();
+std::unique_ptr<Command> make_embed();
+std::unique_ptr<Command> make_generate();
+std::unique_ptr<Command> make_train();
+std::unique_ptr<Command> make_evaluate();
+std::unique_ptr<Command> make_info();
+
+// -m, else GLASSGPT_MODEL, else weights/mini beside the executable (build tree, installed tree) or
+// in the source tree. Empty if none of them is there and none was asked for.
+std::filesystem::path find_model_directory(const CommonOptions& common);
+// The same, or an Error that says how to name one.
+std::filesystem::path model_directory(const CommonOptions& common);
+
+// The tokenizer of `--tokenizer PATH`, or the model's own.
+struct TokenizerOptions {
+  std::string path;
+  std::string pattern = "gpt2";
+  std::string special = "none";
+
+  void add_to(CLI::App& app);
+  Tokenizer load(const CommonOptions& common) const;
+  SpecialTokens special_tokens() const;
+};
+
+// An Error (kMalformed) if the tokenizer can yield ids that the model does not have.
+void check_tokenizer_fits(const Tokenizer& tokenizer, const Model& model,
+                          const std::filesystem::path& directory);
+
+// Tokenizer::encode and encode_with_spans, with `where` in front of what they throw.
+std::vector<TokenId> encode_text(const Tokenizer& tokenizer, std::string_view text,
+                                 SpecialTokens special, const std::string& where);
+Encoding encode_text_with_spans(const Tokenizer& tokenizer, std::string_view text,
+                                SpecialTokens special, const std::string& where);
+
+// An Error (kOutOfRange) that counts the surplus if `tokens` are more than the model's context.
+void check_context(std::size_t tokens, const Model& model, const std::string& where,
+                   const char* hint);
+
+// A validator for a comma-free choice, listed in --help.
+CLI::Validator one_of(std::vector<std::string> names);
+
+}  // namespace glassgpt::cli

@@ -1,0 +1,84 @@
+#include "cli/embed_texts.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cli/command.h"
+#include "glassgpt/error.h"
+
+namespace glassgpt::cli {
+
+EmbeddedText prepare_text(const Tokenizer& tokenizer, const Text& text,
+                          const EmbedOptions& options) {
+  Encoding encoding = encode_text_with_spans(tokenizer, text.bytes, options.special, text.where);
+  EmbeddedText result;
+  result.id = text.id;
+  result.bytes = text.bytes;
+  result.unit = options.unit;
+  result.tokens = encoding.ids.size();
+  const std::size_t context = options.context;
+  if (result.tokens > context && options.truncation != Truncation::kWindow) {
+    const auto surplus = static_cast<std::ptrdiff_t>(result.tokens - context);
+    if (options.truncation == Truncation::kError) {
+      throw Error(ErrorCode::kOutOfRange, text.where,
+                  fmt::format("{} tokens, {} more than the model's context of {}", result.tokens,
+                              surplus, context),
+                  "shorten it, or choose --truncate left, right or window");
+    }
+    const bool left = options.truncation == Truncation::kLeft;
+    const auto cut = [&](auto& list) {
+      if (left) list.erase(list.begin(), list.begin() + surplus);
+      if (!left) list.resize(context);
+    };
+    cut(encoding.ids);
+    cut(encoding.spans);
+  }
+  result.ids = std::move(encoding.ids);
+  result.spans = std::move(encoding.spans);
+  if (options.unit == Unit::kText && !result.ids.empty()) {
+    result.units.push_back({0, result.ids.size()});
+  }
+  return result;
+}
+
+std::vector<Window> windows_of(std::size_t tokens, const EmbedOptions& options) {
+  std::vector<Window> windows;
+  if (tokens == 0) return windows;
+  const std::size_t stride =
+      options.stride > 0 ? options.stride : std::max<std::size_t>(1, options.context / 2);
+  std::size_t kept = 0;
+  for (std::size_t begin = 0; kept < tokens; begin += stride) {
+    const std::size_t end = std::min(tokens, begin + options.context);
+    windows.push_back({begin, end, kept});
+    kept = end;
+  }
+  return windows;
+}
+
+void BatchBuilder::add(const EmbeddedText& text, const Window& window) {
+  const std::size_t offset = ids_.size();
+  const auto at = [&](std::size_t token) { return offset + token - window.begin; };
+  const auto first = text.ids.begin();
+  ids_.insert(ids_.end(), first + static_cast<std::ptrdiff_t>(window.begin),
+              first + static_cast<std::ptrdiff_t>(window.end));
+  offsets_.push_back(ids_.size());
+  if (text.unit == Unit::kToken) {
+    ranges_.push_back({at(window.keep), at(window.end)});
+    return;
+  }
+  const auto beyond = [&](const TokenRange& unit) { return unit.end <= window.keep; };
+  auto unit = std::partition_point(text.units.begin(), text.units.end(), beyond);
+  for (; unit != text.units.end() && unit->begin < window.end; ++unit) {
+    ranges_.push_back({at(std::max(unit->begin, window.keep)), at(std::min(unit->end, window.end)),
+                       unit->begin >= window.keep, unit->end <= window.end});
+  }
+}
+
+void BatchBuilder::clear() {
+  ids_.clear();
+  offsets_.assign(1, 0);
+  ranges_.clear();
+}
+
+}  // namespace glassgpt::cli

@@ -1,0 +1,66 @@
+// The texts of a command line: arguments, a file, or standard input, one after the other.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace CLI {
+class App;
+}
+
+namespace glassgpt::cli {
+
+struct Text {
+  std::string id;     // as JSON: the "id" of a .jsonl line, else the text's number, from 0
+  std::string bytes;  // any bytes
+  std::string where;  // for messages: "text 0", "FILE: line 3", "FILE: line 3 (id "x")"
+};
+
+struct TextOptions {
+  std::string input;
+  std::string format = "auto";
+
+  void add_to(CLI::App& app);
+};
+
+// Reads on demand: memory holds one text, not the file. A .txt file (and standard input) has a text
+// a line, the line's end ("\n" or "\r\n") is not part of it, an empty line is an empty text. A
+// .jsonl file has an object with "text" and, if it likes, "id" a line; blank lines are skipped.
+// Throws Error with path and line.
+class TextSource {
+ public:
+  // UsageError when there are both arguments and --input, or neither and standard input is a
+  // terminal.
+  TextSource(const TextOptions& options, const std::vector<std::string>& arguments);
+  ~TextSource();
+
+  bool next(Text& text);
+
+  std::uint64_t bytes_read() const noexcept { return bytes_read_; }
+  std::uint64_t bytes_total() const noexcept { return bytes_total_; }  // 0: not known
+
+ private:
+  enum class Format { kLines, kJsonLines, kDocuments, kWhole };
+
+  bool next_line(std::string& line);
+  bool read_block();
+  bool next_json(Text& text);
+  bool next_document(Text& text);
+
+  std::vector<std::string> arguments_;
+  bool from_arguments_ = false;
+  Format format_ = Format::kLines;
+  std::string name_;
+  int descriptor_ = -1;
+  std::string buffer_;
+  std::size_t begin_ = 0;
+  bool at_end_ = false;
+  std::uint64_t index_ = 0, line_ = 0, bytes_read_ = 0, bytes_total_ = 0;
+};
+
+// The whole of standard input or a file ("-"), for commands that do not read texts.
+std::string read_all(const std::string& file);
+
+}  // namespace glassgpt::cli

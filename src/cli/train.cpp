@@ -1,0 +1,231 @@
+// glassgpt train: from corpora to a model directory.
+#include "glassgpt/train.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "cli/command.h"
+#include "cli/json_text.h"
+#include "cli/output.h"
+#include "glassgpt/error.h"
+
+namespace glassgpt::cli {
+namespace {
+
+std::string validation_line(const ValidationReport& report) {
+  std::string line =
+      fmt::format("step {}: held out {:.4f} nats per token, {:.4f} bits per byte{}", report.step,
+                  report.nats_per_token, report.bits_per_byte, report.best ? ", best so far" : "");
+  if (report.sources.size() > 1) {
+    for (const ValidationResult& source : report.sources) {
+      line += fmt::format("; {} {:.4f}", source.source, source.bits_per_byte);
+    }
+  }
+  return line;
+}
+
+std::string progress_line(const TrainingProgress& now) {
+  return fmt::format("step {}/{}  loss {:.4f}  lr {:.2e}  gradient {:.2f}  {} tokens/s  {} left",
+                     now.step, now.steps, now.loss, now.learning_rate, now.gradient_norm,
+                     short_count(now.tokens_per_second), clock_time(now.seconds_left));
+}
+
+class Train : public Command {
+ public:
+  CommandInfo info() const override {
+    return {
+        "train", "a model from text; stopped at any moment, --resume goes on", "",
+        "  glassgpt train --corpus texts/ --tokenizer my-model --config config.json -o my-model "
+        "--steps 1000\n"
+        "  glassgpt train -o my-model --resume\n"
+        "  glassgpt train --init my-model --corpus letters.txt -o tuned --steps 200 --lr 1e-4\n"};
+  }
+
+  void add_options(CLI::App& app) override {
+    add_file_options(app);
+    add_schedule_options(app);
+    add_run_options(app);
+  }
+
+  void run(const CommonOptions& common, const std::vector<std::string>& arguments) override {
+    if (!arguments.empty()) {
+      throw UsageError(
+          fmt::format("unexpected argument '{}'; corpora are named with --corpus", arguments[0]));
+    }
+    const TrainingOptions options = collect(common);
+    Progress progress(common.quiet);
+    const TrainingSummary summary = train(options, callbacks(progress));
+    if (summary.interrupted) {
+      throw Error(ErrorCode::kInterrupted, "",
+                  fmt::format("interrupted after step {} of {}; the checkpoint is in {}",
+                              summary.steps, options.steps, output_),
+                  fmt::format("go on with: glassgpt train -o {} --resume", output_));
+    }
+    report(common, progress, summary);
+  }
+
+ private:
+  // Sets a field of TrainingOptions only if the user gave the option: a resumed run keeps its own
+  // values.
+  template <class Value, class Field>
+  CLI::Option* add(CLI::App& app, const std::string& names, Field TrainingOptions::*field,
+                   const std::string& help) {
+    auto value = std::make_shared<Value>(static_cast<Value>(TrainingOptions{}.*field));
+    CLI::Option* option = app.add_option(names, *value, help)->capture_default_str();
+    apply_.push_back([value, option, field](TrainingOptions& options) {
+      if (option->count() > 0) options.*field = static_cast<Field>(*value);
+    });
+    return option;
+  }
+  template <class Field>
+  void add_count(CLI::App& app, const std::string& names, Field TrainingOptions::*field,
+                 const std::string& help) {
+    add<std::uint64_t>(app, names, field, help)
+        ->check(CLI::NonNegativeNumber.description(""))
+        ->type_name("N");
+  }
+  void add_real(CLI::App& app, const std::string& names, float TrainingOptions::*field,
+                const std::string& help) {
+    add<float>(app, names, field, help)
+        ->check(CLI::NonNegativeNumber.description(""))
+        ->type_name("X");
+  }
+
+  void add_file_options(CLI::App& app) {
+    corpus_option_ = app.add_option("--corpus", corpus_,
+                                    "text files, .jsonl files or folders, each with an optional "
+                                    ":WEIGHT; a blank line ends a document")
+                         ->type_name("PATH");
+    valid_option_ = app.add_option("--valid", valid_,
+                                   "held-out texts (default: documents held out of the corpus)")
+                        ->type_name("FILE");
+    app.add_option("--tokenizer", tokenizer_, "directory or file with the tokenizer")
+        ->type_name("DIR");
+    app.add_option("--config", config_, "config.json with the model's shape")->type_name("FILE");
+    app.add_option("--init", init_, "start from this model's weights")->type_name("DIR");
+    app.add_option("-o,--output", output_, "the run's directory, and the trained model's")
+        ->type_name("DIR")
+        ->required();
+    app.add_flag("--resume", resume_, "go on from the last checkpoint in -o, with its options");
+  }
+
+  void add_schedule_options(CLI::App& app) {
+    using Options = TrainingOptions;
+    add_count(app, "--steps", &Options::steps, "optimizer steps");
+    add_count(app, "--batch-tokens", &Options::batch_tokens, "tokens per step");
+    add_count(app, "--micro-batch-tokens", &Options::micro_batch_tokens,
+              "tokens per forward and backward pass; larger batches are accumulated");
+    add_real(app, "--lr", &Options::learning_rate, "peak learning rate");
+    add_real(app, "--min-lr", &Options::final_learning_rate, "learning rate at the end");
+    add_count(app, "--warmup", &Options::warmup_steps, "steps of linear warm-up");
+    app.add_option("--schedule", schedule_, "of the learning rate")
+        ->check(one_of({"cosine", "constant"}));
+    add_real(app, "--beta1", &Options::beta1, "of AdamW");
+    add_real(app, "--beta2", &Options::beta2, "of AdamW");
+    add_real(app, "--weight-decay", &Options::weight_decay, "of matrices and embeddings");
+    add_real(app, "--clip", &Options::clip_norm, "largest norm of the gradient; 0: no clipping");
+    add_count(app, "--seed", &Options::seed, "of the initial weights and the order of the data");
+  }
+
+  void add_run_options(CLI::App& app) {
+    using Options = TrainingOptions;
+    add_count(app, "--log-every", &Options::log_every, "steps between lines of log.jsonl");
+    add_count(app, "--eval-every", &Options::eval_every, "steps between evaluations");
+    add_count(app, "--valid-tokens", &Options::valid_tokens,
+              "tokens of each held-out source per evaluation; 0: all");
+    add_count(app, "--checkpoint-every", &Options::checkpoint_every, "steps between checkpoints");
+    app.add_option("--storage", storage_, "type of the written weights")
+        ->check(one_of({"f32", "f16", "bf16"}));
+  }
+
+  TrainingOptions collect(const CommonOptions& common) const {
+    TrainingOptions options;
+    namespace fs = std::filesystem;
+    const bool stored = resume_ && fs::exists(fs::path(output_) / "training.json");
+    if (stored) options = load_training_options(output_);
+    options.output = output_;
+    options.resume = resume_;
+    if (corpus_option_->count() > 0) {
+      options.corpus.clear();
+      for (const std::string& source : corpus_)
+        options.corpus.push_back(parse_corpus_source(source));
+    }
+    if (valid_option_->count() > 0) options.valid.assign(valid_.begin(), valid_.end());
+    if (!tokenizer_.empty()) options.tokenizer = tokenizer_;
+    if (!config_.empty()) options.config = read_config(config_);
+    if (!init_.empty()) options.init = init_;
+    for (const auto& apply : apply_) apply(options);
+    if (schedule_ == "cosine") options.schedule = LearningRateSchedule::kCosine;
+    if (schedule_ == "constant") options.schedule = LearningRateSchedule::kConstant;
+    if (storage_ == "f32") options.storage = StorageType::kFloat32;
+    if (storage_ == "f16") options.storage = StorageType::kFloat16;
+    if (storage_ == "bf16") options.storage = StorageType::kBFloat16;
+    options.threads = common.threads;
+    options.gemm = common.gemm_choice();
+    if (options.corpus.empty()) throw UsageError("no corpus: name text files with --corpus");
+    if (options.tokenizer.empty() && options.init.empty()) {
+      throw UsageError("no tokenizer: name one with --tokenizer DIR (see train-tokenizer)");
+    }
+    if (!options.config && options.init.empty()) {
+      throw UsageError(
+          "no shape: name a config.json with --config FILE, or a model with --init DIR");
+    }
+    return options;
+  }
+
+  static TrainingCallbacks callbacks(Progress& progress) {
+    TrainingCallbacks calls;
+    calls.stop = &interrupt_flag();
+    calls.on_message = [&](std::string_view text) { progress.line(text); };
+    calls.on_warning = [](std::string_view text) { warn(text); };
+    calls.on_tokenize = [&progress, start = seconds_now()](std::uint64_t done,
+                                                           std::uint64_t total) {
+      if (!progress.due()) return;
+      const double rate = static_cast<double>(done) / std::max(1e-9, seconds_now() - start);
+      progress.update(fmt::format("tokenizing: {} of {}, {}/s, {} left",
+                                  byte_count(static_cast<double>(done)),
+                                  byte_count(static_cast<double>(total)), byte_count(rate),
+                                  clock_time(static_cast<double>(total - done) / rate)));
+    };
+    calls.on_progress = [&](const TrainingProgress& now) {
+      if (progress.due()) progress.update(progress_line(now));
+    };
+    calls.on_validation = [&](const ValidationReport& report) {
+      progress.line(validation_line(report));
+    };
+    return calls;
+  }
+
+  void report(const CommonOptions& common, Progress& progress,
+              const TrainingSummary& summary) const {
+    if (common.json) {
+      Output out;
+      out.write(fmt::format(
+          "{{\"model\":{},\"steps\":{},\"tokens\":{},\"seconds\":{},\"tokens_per_second\":{},"
+          "\"loss\":{},\"valid_bits_per_byte\":{}}}\n",
+          json_string(summary.model.string()), summary.steps, summary.tokens,
+          json_number(summary.seconds), json_number(summary.tokens_per_second),
+          json_number(summary.loss),
+          summary.validation ? json_number(summary.validation->bits_per_byte) : "null"));
+      out.finish();
+      return;
+    }
+    progress.line(fmt::format(
+        "{}: {} steps, {} tokens in {} ({} tokens/s), loss {:.4f}", summary.model.string(),
+        summary.steps, short_count(static_cast<double>(summary.tokens)),
+        clock_time(summary.seconds), short_count(summary.tokens_per_second), summary.loss));
+  }
+
+  std::vector<std::function<void(TrainingOptions&)>> apply_;
+  std::vector<std::string> corpus_, valid_;
+  CLI::Option *corpus_option_ = nullptr, *valid_option_ = nullptr;
+  std::string tokenizer_, config_, init_, output_, schedule_, storage_;
+  bool resume_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_train() { return std::make_unique<Train>(); }
+
+}  // namespace glassgpt::cli

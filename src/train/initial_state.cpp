@@ -1,9 +1,11 @@
 #include "train/initial_state.h"
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 
 #include "glassgpt/error.h"
+#include "kernels/dispatch.h"
 #include "model/parts.h"
 #include "train/checkpoint.h"
 
@@ -23,6 +25,22 @@ std::vector<float> flatten(const Model& model) {
     std::copy_n(from, entry.size, flat.data() + entry.offset);
   }
   return flat;
+}
+
+// Entries of a sinusoidal position have a mean square of 1/2. GPT-2's small initial embedding
+// belongs to learned positions that are as small; beside sinusoids it would drown, and a model that
+// cannot tell tokens apart learns nothing for the first hundreds of steps. So tokens start as large
+// as positions (but no larger than keeps the logits of a tied output matrix near 1).
+void match_embedding_to_positions(InitialState& state) {
+  if (state.config.position_encoding != PositionEncoding::kSinusoidal) return;
+  const std::size_t size = state.config.vocab_size * state.config.n_embd;
+  float* table = TensorLayout(state.config).tensors(state.parameters.data()).token_embedding;
+  const double squares = kernels::active_kernels().sum_of_squares(size, table);
+  const double root_mean_square = std::sqrt(squares / static_cast<double>(size));
+  const double wanted = std::min(std::sqrt(0.5) / double{state.config.embedding_scale},
+                                 1.0 / std::sqrt(static_cast<double>(state.config.n_embd)));
+  const auto factor = static_cast<float>(wanted / root_mean_square);
+  for (std::size_t i = 0; i < size; ++i) table[i] *= factor;
 }
 
 void load_initial_model(const TrainingOptions& options, InitialState& state) {
@@ -51,6 +69,7 @@ InitialState initial_state(const TrainingOptions& options, int threads) {
     state.config = *options.config;
     state.parameters.resize(TensorLayout(state.config).size);
     initialize_parameters(state.config, options.seed, state.parameters.data(), threads);
+    match_embedding_to_positions(state);
   }
   if (state.tokenizer.vocab_size() > state.config.vocab_size) {
     throw Error(ErrorCode::kUnsupported, options.tokenizer.string(),

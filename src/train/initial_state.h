@@ -14,9 +14,10 @@ struct InitialState {
   std::vector<float> parameters;  // TensorLayout(config)
 };
 
-// Random parameters (GPT-2's initialisation, from the seed), or those of the model in options.init.
-// With both init and config, the two must have the same shape; embedding_scale is then config's,
-// and the initial tables are rewritten for it. Throws std::invalid_argument, Error.
+// Random parameters (GPT-2's initialisation, from the seed; a sinusoidal model's embedding as large
+// as its positions), or those of the model in options.init. With both init and config, the two must
+// have the same shape; embedding_scale is then config's, and the initial tables are rewritten for
+// it. Throws std::invalid_argument, Error.
 InitialState initial_state(const TrainingOptions& options, int threads);
 
 }  // namespace glassgpt::training

@@ -1,0 +1,13 @@
+// Attention's benchmarks, of one thread: attention/ISA/forward/TxDxH (T tokens, D head width, H
+// heads), the same for backward, and decode, one query against a cache of T tokens; with /hot where
+// the sequence stays in cache.
+#pragma once
+
+#include "bench/roofs.h"
+
+namespace glassgpt::bench {
+
+// `roofs` must outlive the run.
+void register_attention_benchmarks(const Roofs& roofs);
+
+}  // namespace glassgpt::bench

@@ -15,7 +15,7 @@ constexpr TokenId kNoToken = 0xFFFFFFFF;
 
 // Ids from here on are refused: a table over all ids must not take all memory because a file names
 // a huge one.
-constexpr TokenId kMaxTokens = TokenId{1} << 24;
+constexpr TokenId kMaxTokens = TokenId{1} << 21;
 
 struct Token {
   TokenId id;

@@ -1,6 +1,7 @@
 #include "tokenizer/merge_names.h"
 
 #include "glassgpt/error.h"
+#include "io/json.h"
 #include "tokenizer/byte_alphabet.h"
 
 namespace glassgpt::tokenizer {
@@ -15,8 +16,8 @@ TokenId MergeNames::id_of(std::string_view name, std::uint32_t rank,
   const auto found = ids_.find(name);
   if (found == ids_.end()) {
     throw Error(ErrorCode::kMalformed, path,
-                "merge " + std::to_string(rank) + " needs the token \"" +
-                    std::string(name.substr(0, 200)) + "\", which is not in the vocabulary");
+                "merge " + std::to_string(rank) + " needs the token " + io::quote_name(name) +
+                    ", which is not in the vocabulary");
   }
   return found->second;
 }
@@ -32,8 +33,8 @@ Merge MergeNames::merge(std::string_view pair, std::uint32_t rank, const std::st
   const std::size_t space = pair.find(' ');
   if (space == std::string_view::npos || pair.find(' ', space + 1) != std::string_view::npos) {
     throw Error(ErrorCode::kMalformed, path,
-                "merge " + std::to_string(rank) + " is not two tokens with a space between: \"" +
-                    std::string(pair.substr(0, 200)) + "\"");
+                "merge " + std::to_string(rank) +
+                    " is not two tokens with a space between: " + io::quote_name(pair));
   }
   return merge(pair.substr(0, space), pair.substr(space + 1), rank, path);
 }

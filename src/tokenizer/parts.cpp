@@ -4,6 +4,7 @@
 #include <unordered_set>
 
 #include "glassgpt/error.h"
+#include "io/json.h"
 #include "tokenizer/byte_alphabet.h"
 
 namespace glassgpt {
@@ -36,8 +37,8 @@ void add_token(Vocabulary& vocabulary, TokenId id, std::string_view bytes, bool 
   }
   if (!vocabulary.add(id, bytes, hidden)) {
     throw Error(ErrorCode::kMalformed, path,
-                "two tokens share the id " + std::to_string(id) + ": \"" +
-                    to_stand_ins(vocabulary.bytes(id)) + "\" and \"" + to_stand_ins(bytes) + "\"");
+                "two tokens share the id " + std::to_string(id) + ": " +
+                    io::quote_name(vocabulary.bytes(id)) + " and " + io::quote_name(bytes));
   }
 }
 
@@ -62,7 +63,8 @@ std::unique_ptr<Tokenizer::Parts> build_parts(Definition definition, const std::
     const bool ordinary = added.text.size() == 1 || merge_results.contains(added.id);
     if (ordinary && from_stand_ins(added.text) != added.text) {
       throw Error(ErrorCode::kUnsupported, path,
-                  "the added token \"" + added.text + "\" is also made by merges, of other bytes");
+                  "the added token " + io::quote_name(added.text) +
+                      " is also made by merges, of other bytes");
     }
     add_token(vocabulary, added.id, added.text, !ordinary, path);
     with_special.add(added.text, added.id);

@@ -3,6 +3,7 @@
 #include <stdexcept>
 
 #include "glassgpt/error.h"
+#include "io/json.h"
 #include "tokenizer/bpe_reference.h"
 #include "tokenizer/files.h"
 #include "tokenizer/parts.h"
@@ -56,7 +57,7 @@ void refuse_special(const Tokenizer::Parts& parts, std::string_view text) {
     if (match.id == kNoToken) return;
     if (parts.special[match.id]) {
       throw std::invalid_argument("the text contains the special token " +
-                                  std::string(text.substr(match.begin, match.length)) +
+                                  io::quote_name(text.substr(match.begin, match.length)) +
                                   " at byte offset " + std::to_string(match.begin));
     }
     from = match.begin + match.length;

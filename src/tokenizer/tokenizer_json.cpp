@@ -51,9 +51,15 @@ class Reader {
     return found == object.end() ? nothing : *found;
   }
 
+  static bool is_type(const json& value, const char* type) {
+    return value.is_object() && member(value, "type") == type;
+  }
+
+  // For error messages.
   static std::string type_of(const json& value) {
     const json& type = value.is_object() ? member(value, "type") : value;
-    return type.is_string() ? type.get<std::string>() : "of an unknown type";
+    return type.is_string() ? io::quote_name(type.get_ref<const std::string&>())
+                            : "of an unknown type";
   }
 
   void require_absent(const json& root, const char* key) const {
@@ -62,7 +68,7 @@ class Reader {
 
   void require_kind(const json& root, const char* key, const char* kind) const {
     const json& value = member(root, key);
-    if (!value.is_null() && type_of(value) != kind) {
+    if (!value.is_null() && !is_type(value, kind)) {
       unsupported(std::string(key) + " " + type_of(value));
     }
   }
@@ -82,16 +88,16 @@ class Reader {
   }
 
   void read_pre_tokenizer(const json& value) {
-    if (type_of(value) == "ByteLevel") {
+    if (is_type(value, "ByteLevel")) {
       read_byte_level(value, true);
       return;
     }
     const json& steps = value.is_object() ? member(value, "pretokenizers") : value;
-    if (type_of(value) != "Sequence" || !steps.is_array()) {
+    if (!is_type(value, "Sequence") || !steps.is_array()) {
       unsupported(value.is_null() ? "a file without pre_tokenizer"
                                   : "pre_tokenizer " + type_of(value));
     }
-    if (steps.size() != 2 || type_of(steps[0]) != "Split" || type_of(steps[1]) != "ByteLevel") {
+    if (steps.size() != 2 || !is_type(steps[0], "Split") || !is_type(steps[1], "ByteLevel")) {
       std::string names;
       for (const json& step : steps) names += (names.empty() ? "" : ", ") + type_of(step);
       unsupported("pre_tokenizer Sequence[" + names + "]");
@@ -121,7 +127,7 @@ class Reader {
         return;
       }
     }
-    unsupported("the split pattern " + regex.dump().substr(0, 200));
+    unsupported("the split pattern " + io::quote_name(regex.get_ref<const std::string&>()));
   }
 
   void read_added(const json& root) {
@@ -132,7 +138,7 @@ class Reader {
       const json& content = entry.is_object() ? member(entry, "content") : entry;
       if (!entry.is_object() || !content.is_string()) malformed("an added token has no content");
       const std::string text = content.get<std::string>();
-      const std::string name = "the added token \"" + text + "\"";
+      const std::string name = "the added token " + io::quote_name(text);
       for (const char* rule : {"single_word", "lstrip", "rstrip"}) {
         if (flag(entry, rule, false)) unsupported(name + " with " + rule);
       }
@@ -163,13 +169,13 @@ class Reader {
     definition_.tokens.reserve(vocab.size());
     names_.reserve(vocab.size());
     for (const auto& [name, value] : vocab.items()) {
-      const TokenId id = token_id(value, "the token \"" + name + "\"");
+      const TokenId id = token_id(value, "the token " + io::quote_name(name));
       names_.add(name, id);
       const auto added = added_ids_.find(name);
       if (added == added_ids_.end()) {
         definition_.tokens.push_back(token_of_name(id, name));
       } else if (added->second != id) {
-        malformed("the token \"" + name + "\" has the id " + std::to_string(id) +
+        malformed("the token " + io::quote_name(name) + " has the id " + std::to_string(id) +
                   " in the vocabulary and " + std::to_string(added->second) +
                   " among the added tokens");
       }

@@ -82,6 +82,10 @@ bool decode_base64(std::string_view text, std::string& bytes) {
   return true;
 }
 
+// All cuts of every token are looked up, so one long token would cost its length squared; real ones
+// stay below 256.
+constexpr std::size_t kMaxRankedTokenBytes = 4096;
+
 TokenId parse_rank(std::string_view text) {
   if (text.empty() || text.size() > 9) return kNoToken;
   TokenId rank = 0;
@@ -94,9 +98,7 @@ TokenId parse_rank(std::string_view text) {
 
 // Two neighbours merge where their bytes together are a token, and that token's rank is the rank of
 // the merge: so every way to cut a token into two tokens is a merge.
-std::vector<Merge> merges_of_ranks(const std::vector<Token>& tokens) {
-  Vocabulary vocabulary;
-  for (const Token& token : tokens) vocabulary.add(token.id, token.bytes);
+std::vector<Merge> merges_of_ranks(const std::vector<Token>& tokens, const Vocabulary& vocabulary) {
   std::vector<Merge> merges;
   for (const Token& token : tokens) {
     const std::string_view bytes = token.bytes;
@@ -184,7 +186,7 @@ Definition read_vocab_and_merges(const fs::path& vocab, const fs::path& merges) 
   for (const auto& [name, value] : root.items()) {
     if (!value.is_number_unsigned() || value.get<std::uint64_t>() >= kMaxTokens) {
       throw Error(ErrorCode::kMalformed, vocab.string(),
-                  "the id of the token \"" + name + "\" is not a number from 0 to " +
+                  "the id of the token " + io::quote_name(name) + " is not a number from 0 to " +
                       std::to_string(kMaxTokens - 1));
     }
     names.add(name, value.get<TokenId>());
@@ -209,21 +211,31 @@ Definition read_tiktoken(const fs::path& file, SplitPattern pattern) {
   Definition definition;
   definition.pattern = pattern;
   definition.whole_piece_first = true;
+  Vocabulary seen;
   for_each_line(text, [&](std::string_view line, std::size_t number) {
     if (line.empty()) return;
+    const std::string where = "line " + std::to_string(number);
     const std::size_t space = line.find(' ');
     Token token{kNoToken, {}};
     if (space != std::string_view::npos && decode_base64(line.substr(0, space), token.bytes)) {
       token.id = parse_rank(line.substr(space + 1));
     }
     if (token.id == kNoToken) {
-      throw Error(ErrorCode::kMalformed, file.string(),
-                  "line " + std::to_string(number) + " is not \"BASE64 RANK\"",
+      throw Error(ErrorCode::kMalformed, file.string(), where + " is not \"BASE64 RANK\"",
                   "this was read as a .tiktoken file");
     }
+    if (token.bytes.size() > kMaxRankedTokenBytes) {
+      throw Error(
+          ErrorCode::kOutOfRange, file.string(),
+          where + " has a token of more than " + std::to_string(kMaxRankedTokenBytes) + " bytes");
+    }
+    if (seen.find(token.bytes) != kNoToken) {
+      throw Error(ErrorCode::kMalformed, file.string(), where + " repeats a token");
+    }
+    seen.add(token.id, token.bytes);
     definition.tokens.push_back(std::move(token));
   });
-  definition.merges = merges_of_ranks(definition.tokens);
+  definition.merges = merges_of_ranks(definition.tokens, seen);
   definition.added = known_specials(definition.tokens.size());
   return definition;
 }

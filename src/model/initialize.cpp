@@ -9,21 +9,29 @@
 namespace glassgpt {
 namespace {
 
-// The n-th number of a standard normal stream: Box and Muller 1958, one pair of uniforms for one
-// pair of normals.
-double random_normal(std::uint64_t seed, std::uint64_t n) noexcept {
-  const std::uint64_t pair = n / 2;
-  const double u = 1.0 - random_unit(seed, 2 * pair);  // (0, 1]: its logarithm is finite
-  const double v = random_unit(seed, 2 * pair + 1);
+struct NormalPair {
+  double even, odd;
+};
+
+// Numbers 2 n and 2 n + 1 of a standard normal stream: Box and Muller 1958.
+NormalPair random_normals(std::uint64_t seed, std::uint64_t n) noexcept {
+  const double u = 1.0 - random_unit(seed, 2 * n);  // (0, 1]: its logarithm is finite
+  const double v = random_unit(seed, 2 * n + 1);
   const double radius = std::sqrt(-2.0 * std::log(u)), angle = 2.0 * std::numbers::pi * v;
-  return radius * (n % 2 == 0 ? std::cos(angle) : std::sin(angle));
+  return {.even = radius * std::cos(angle), .odd = radius * std::sin(angle)};
 }
 
+// Every float has its own number of the stream, its place in the buffer.
 void fill_normal(std::uint64_t seed, const TensorLayout::Entry& entry, double deviation,
-                 float* tensor, int threads) {
-  for_row_ranges(entry.size, 1, threads, [&](std::size_t begin, std::size_t end) {
-    for (std::size_t i = begin; i < end; ++i)
-      tensor[i] = static_cast<float>(deviation * random_normal(seed, entry.offset + i));
+                 float* buffer, int threads) {
+  const std::size_t first_pair = entry.offset / 2, end = entry.offset + entry.size;
+  const std::size_t pairs = (end + 1) / 2 - first_pair;
+  for_row_ranges(pairs, 2, threads, [&](std::size_t from, std::size_t to) {
+    for (std::size_t n = first_pair + from; n < first_pair + to; ++n) {
+      const NormalPair pair = random_normals(seed, n);
+      if (2 * n >= entry.offset) buffer[2 * n] = static_cast<float>(deviation * pair.even);
+      if (2 * n + 1 < end) buffer[2 * n + 1] = static_cast<float>(deviation * pair.odd);
+    }
   });
 }
 
@@ -42,7 +50,7 @@ void initialize_parameters(const ModelConfig& config, std::uint64_t seed, float*
                                                      config.n_embd);
     else if (is_matrix)
       fill_normal(seed, entry, entry.name.ends_with("c_proj.weight") ? into_residual : kDeviation,
-                  tensor, threads);
+                  buffer, threads);
     else
       std::fill_n(tensor, entry.size, entry.name.ends_with("weight") ? 1.0f : 0.0f);
   }

@@ -1,0 +1,77 @@
+// Models that we save, loaded and computed by the genuine Transformers. Optional: needs a Python
+// that has it, named by GLASSGPT_TRANSFORMERS_PYTHON; tests/golden/make_gpt2_golden.py says how to
+// make one.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "io/file.h"
+#include "io/safetensors.h"
+#include "model/parts.h"
+#include "support.h"
+#include "tests/io/temporary_directory.h"
+
+namespace glassgpt::testing {
+namespace {
+
+struct Saved {
+  std::string name;
+  StorageType type;
+};
+void PrintTo(const Saved& saved, std::ostream* out) { *out << saved.name; }
+
+std::string type_name(StorageType type) {
+  return type == StorageType::kFloat32   ? "Float32"
+         : type == StorageType::kFloat16 ? "Float16"
+                                         : "BFloat16";
+}
+
+class TransformersPeer : public ::testing::TestWithParam<Saved> {};
+
+TEST_P(TransformersPeer, ComputesTheSameFromWhatWeSave) {
+  const char* python = std::getenv("GLASSGPT_TRANSFORMERS_PYTHON");
+  if (python == nullptr)
+    GTEST_SKIP() << "GLASSGPT_TRANSFORMERS_PYTHON names no Python with transformers: see "
+                    "tests/golden/make_gpt2_golden.py";
+  const ModelConfig config = config_named(GetParam().name);
+  const TemporaryDirectory directory;
+  make_test_model(config, 11).model.save(directory.path(), GetParam().type);
+  const Model model = Model::load(directory.path());
+
+  const std::vector<TokenId> ids = random_ids(config.n_positions, config.vocab_size, 12);
+  Collector collector({Stage::kEmbedding, Stage::kResidual, Stage::kFinal, Stage::kLogits});
+  model.forward(make_batch({{ids}}).batch(), collector);
+  std::string list;
+  for (const TokenId id : ids) list += std::to_string(id) + " ";
+  io::write_file(directory / "ids.txt", list);
+  const std::string command = std::string(python) + " " + GLASSGPT_SOURCE_DIR +
+                              "/tests/model/transformers_states.py " + directory.path().string();
+  ASSERT_EQ(std::system(command.c_str()), 0) << command;
+
+  const io::SafetensorsFile states(directory / "states.safetensors");
+  ASSERT_EQ(states.tensors().size(), collector.seen.size());
+  for (const auto& [key, found] : collector.seen) {
+    const auto& [stage, block, unused_sequence, unused_head] = key;
+    const std::string layer = stage == Stage::kResidual    ? std::to_string(block + 1)
+                              : stage == Stage::kEmbedding ? "0"
+                                                           : std::string(stage_name(stage));
+    const io::TensorView* tensor = states.find(layer);
+    ASSERT_NE(tensor, nullptr) << layer;
+    std::vector<float> values(tensor->elements());
+    io::to_float(*tensor, values.data());
+    EXPECT_LE(relative_error(found.values, std::vector<double>(values.begin(), values.end())), 1e-5)
+        << "layer " << layer;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Saved, TransformersPeer,
+                         ::testing::Values(Saved{"LearnedTied", StorageType::kFloat32},
+                                           Saved{"SinusoidalOddHeads", StorageType::kFloat32},
+                                           Saved{"SinusoidalOddHeads", StorageType::kFloat16},
+                                           Saved{"UntiedSevenWideHeads", StorageType::kBFloat16}),
+                         [](const auto& instance) {
+                           return instance.param.name + type_name(instance.param.type);
+                         });
+
+}  // namespace
+}  // namespace glassgpt::testing

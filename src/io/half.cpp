@@ -10,6 +10,13 @@ namespace {
 constexpr std::uint32_t kExponentShift = 112u << 23;  // from bias 15 to bias 127, at float's place
 constexpr std::uint32_t kFloatInfinity = 255u << 23;
 
+// As a mask, for the compiler would turn the conditional operator into a branch around the
+// floating-point step and give up on the loop.
+inline std::uint32_t select(bool condition, std::uint32_t yes, std::uint32_t no) noexcept {
+  const std::uint32_t mask = 0u - static_cast<std::uint32_t>(condition);
+  return (yes & mask) | (no & ~mask);
+}
+
 // Written without branches so that loops over it are vectorised for any CPU.
 inline float widen_half(std::uint16_t half) noexcept {
   const std::uint32_t magnitude = half & 0x7fffu;
@@ -22,8 +29,8 @@ inline float widen_half(std::uint16_t half) noexcept {
   const std::uint32_t one = 113u << 23;
   const std::uint32_t subnormal = std::bit_cast<std::uint32_t>(
       std::bit_cast<float>(one + (magnitude << 13)) - std::bit_cast<float>(one));
-  std::uint32_t bits = magnitude >= 0x7c00u ? special : normal;
-  bits = magnitude < 0x0400u ? subnormal : bits;
+  std::uint32_t bits = select(magnitude >= 0x7c00u, special, normal);
+  bits = select(magnitude < 0x0400u, subnormal, bits);
   return std::bit_cast<float>(bits | sign);
 }
 
@@ -40,9 +47,9 @@ inline std::uint16_t narrow_to_half(float value) noexcept {
       std::bit_cast<std::uint32_t>(std::bit_cast<float>(magnitude) + 0.5f) -
       std::bit_cast<std::uint32_t>(0.5f);
   const std::uint32_t nan = 0x7e00u | ((magnitude >> 13) & 0x03ffu);
-  std::uint32_t half = magnitude < (113u << 23) ? subnormal : normal;
-  half = magnitude >= (143u << 23) ? 0x7c00u : half;  // 2^16 and above
-  half = magnitude > kFloatInfinity ? nan : half;
+  std::uint32_t half = select(magnitude < (113u << 23), subnormal, normal);
+  half = select(magnitude >= (143u << 23), 0x7c00u, half);  // 2^16 and above
+  half = select(magnitude > kFloatInfinity, nan, half);
   return static_cast<std::uint16_t>(half | sign);
 }
 

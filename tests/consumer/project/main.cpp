@@ -1,4 +1,5 @@
-// A user's program: every public header, a model, its last vectors, and an error that crosses the library's border.
+// A user's program: every public header, a model, its last vectors, and an error that crosses the
+// library's border.
 #include <glassgpt/config.h>
 #include <glassgpt/error.h>
 #include <glassgpt/model.h>

@@ -1,6 +1,7 @@
 #include "tokenizer/parts.h"
 
 #include <algorithm>
+#include <atomic>
 #include <unordered_set>
 
 #include "glassgpt/error.h"
@@ -8,11 +9,20 @@
 #include "tokenizer/byte_alphabet.h"
 
 namespace glassgpt {
+namespace {
+
+std::uint64_t next_number() {
+  static std::atomic<std::uint64_t> numbers{0};
+  return numbers++;
+}
+
+}  // namespace
 
 Tokenizer::Parts::Parts(tokenizer::Definition definition, tokenizer::Vocabulary all_tokens,
                         const std::array<TokenId, 256>& ids_of_bytes, std::vector<bool> is_special,
                         tokenizer::SpecialMatcher always_found, tokenizer::SpecialMatcher all_added)
-    : pattern(definition.pattern),
+    : number(next_number()),
+      pattern(definition.pattern),
       whole_piece_first(definition.whole_piece_first),
       merge_list(std::move(definition.merges)),
       added(std::move(definition.added)),

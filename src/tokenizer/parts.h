@@ -16,6 +16,7 @@ namespace glassgpt {
 
 // Immutable once built; not moved, for the encoder refers to its neighbours.
 struct Tokenizer::Parts {
+  std::uint64_t number;  // of this tokenizer among all of the process
   SplitPattern pattern;
   bool whole_piece_first;
   std::vector<tokenizer::Merge> merge_list;  // in the order of their ranks, as save() writes them

@@ -17,6 +17,9 @@ const char* gpt2_piece_end(const char* begin, const char* end) noexcept;
 const char* cl100k_piece_end(const char* begin, const char* end) noexcept;
 const char* o200k_piece_end(const char* begin, const char* end) noexcept;
 
+// The end of the contraction of GPT-2's pattern ('s 't 're 've 'm 'll 'd) at `at`, or null.
+const char* gpt2_contraction_end(const char* at, const char* end) noexcept;
+
 // The pattern as a regular expression, as tokenizer.json states it.
 std::string_view pattern_regex(SplitPattern pattern) noexcept;
 const char* pattern_name(SplitPattern pattern) noexcept;

@@ -8,6 +8,7 @@
 #include "tokenizer/files.h"
 #include "tokenizer/parts.h"
 #include "tokenizer/split.h"
+#include "tokenizer/text_encoder.h"
 #include "tokenizer/unicode.h"
 
 namespace glassgpt {
@@ -26,28 +27,6 @@ void require_known_bytes(const Tokenizer::Parts& parts, std::string_view text) {
                       " at offset " + std::to_string(i) + " of the text",
                   "train the tokenizer with all 256 bytes in its initial alphabet");
     }
-  }
-}
-
-void encode_piece(const Tokenizer::Parts& parts, std::string_view piece,
-                  std::vector<TokenId>& out) {
-  if (parts.whole_piece_first) {
-    const TokenId whole = parts.vocabulary.find(piece);
-    if (whole != kNoToken) {
-      out.push_back(whole);
-      return;
-    }
-  }
-  parts.encoder.encode_piece(piece, out);
-}
-
-void encode_ordinary(const Tokenizer::Parts& parts, std::string_view text,
-                     std::vector<TokenId>& out) {
-  const char* const end = text.data() + text.size();
-  for (const char* at = text.data(); at < end;) {
-    const char* const next = tokenizer::piece_end(parts.pattern, at, end);
-    encode_piece(parts, {at, static_cast<std::size_t>(next - at)}, out);
-    at = next;
   }
 }
 
@@ -110,15 +89,14 @@ std::vector<TokenId> Tokenizer::encode(std::string_view text, SpecialTokens spec
   if (special == SpecialTokens::kError) refuse_special(*parts_, text);
   const SpecialMatcher& matcher =
       special == SpecialTokens::kAll ? parts_->with_special : parts_->always;
-  std::vector<TokenId> ids;
-  ids.reserve(text.size() / 4 + 8);
+  tokenizer::TextEncoder encoder(*parts_, text.size());
   for (std::size_t at = 0; at < text.size();) {
     const SpecialMatcher::Match match = matcher.find(text, at);
-    encode_ordinary(*parts_, text.substr(at, match.begin - at), ids);
-    if (match.id != kNoToken) ids.push_back(match.id);
+    encoder.add_text(text.substr(at, match.begin - at));
+    if (match.id != kNoToken) encoder.add_token(match.id);
     at = match.begin + match.length;
   }
-  return ids;
+  return encoder.take();
 }
 
 Encoding Tokenizer::encode_with_spans(std::string_view text, SpecialTokens special) const {

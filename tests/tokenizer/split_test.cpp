@@ -6,6 +6,7 @@
 #include <functional>
 #include <random>
 
+#include "tokenizer/gpt2_scanner.h"
 #include "tokenizer/unicode.h"
 
 namespace glassgpt::tokenizer {
@@ -243,6 +244,25 @@ void expect_equal(SplitPattern which, const Pattern& pattern) {
 }
 
 TEST(Split, Gpt2ScannerEqualsItsPattern) { expect_equal(SplitPattern::kGpt2, gpt2_pattern()); }
+
+// The scanner of whole texts, whose blocks of 64 bytes must not show: texts of every length around
+// their edges.
+TEST(Split, Gpt2BlockScannerEqualsItsPattern) {
+  const Pattern pattern = gpt2_pattern();
+  std::mt19937 random(8);
+  for (int i = 0; i < 30000; ++i) {
+    std::string text(random() % 70, i % 2 == 0 ? 'x' : ' ');
+    for (auto parts = 1 + random() % 12; parts > 0; --parts) text += random_text(random);
+    std::vector<std::size_t> ends;
+    const char* expected_begin = text.data();
+    Gpt2Scanner(text).for_each_piece([&](const char* begin, const char* end) {
+      ASSERT_EQ(begin, expected_begin);
+      expected_begin = end;
+      ends.push_back(static_cast<std::size_t>(end - text.data()));
+    });
+    ASSERT_EQ(ends, split_by_pattern(pattern, text)) << ::testing::PrintToString(text);
+  }
+}
 
 TEST(Split, Cl100kScannerEqualsItsPattern) {
   expect_equal(SplitPattern::kCl100k, cl100k_pattern());

@@ -1,0 +1,39 @@
+// From texts to ids: splits, remembers the tokens of short pieces, and merges the others.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "tokenizer/parts.h"
+#include "tokenizer/piece_cache.h"
+
+namespace glassgpt::tokenizer {
+
+// For one call of encode() on one thread.
+class TextEncoder {
+ public:
+  // `bytes`: about how much text will come.
+  TextEncoder(const Tokenizer::Parts& parts, std::size_t bytes);
+
+  // Ordinary text that is split by itself, all of whose bytes have a token.
+  void add_text(std::string_view text);
+  void add_token(TokenId id);
+
+  // The ids of all that was added.
+  std::vector<TokenId> take();
+
+ private:
+  template <SplitPattern kPattern>
+  void add_pieces(std::string_view text);
+  void add_piece(const char* begin, const char* end, const char* text_end);
+  void add_new_piece(std::string_view piece, const PieceCache::Key* key);
+  void make_room(std::size_t tokens);
+
+  const Tokenizer::Parts& parts_;
+  PieceCache& cache_;
+  std::vector<TokenId> ids_;  // as long as there is room; used_ of them are meant
+  std::size_t used_ = 0;
+  std::vector<TokenId> piece_ids_;
+};
+
+}  // namespace glassgpt::tokenizer

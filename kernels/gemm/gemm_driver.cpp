@@ -25,7 +25,10 @@ constexpr std::size_t kPieceCols = 256;
 // microseconds).
 constexpr std::size_t kMinStepsPerThread = 4096;
 // Pieces per thread: threads that are interrupted leave theirs to the others.
-constexpr std::size_t kPiecesPerThread = 8;
+constexpr std::size_t kPiecesPerThread = 16, kMinPiecesPerThread = 2;
+// Tiles per thread from which rows are split and not columns: fewer would read B faster than the
+// last cache gives it.
+constexpr std::size_t kOwnTiles = 4;
 
 struct Range {
   std::size_t begin, end;
@@ -43,7 +46,7 @@ std::size_t tile_floats(std::size_t k, const GemmKernel& kernel) {
 // columns. Pieces are numbered chunk by chunk, so that a thread with consecutive pieces packs a
 // chunk once.
 struct Plan {
-  std::size_t tiles, panels;        // of C
+  std::size_t panels;               // of C
   std::size_t chunks, chunk_tiles;  // chunk_tiles: the most that a chunk has
   std::size_t pieces, piece_panels;
   std::size_t count() const { return chunks * pieces; }
@@ -52,16 +55,17 @@ struct Plan {
 Plan make_plan(std::size_t m, std::size_t n, std::size_t k, std::size_t threads,
                const GemmKernel& kernel) {
   Plan plan{};
-  plan.tiles = divide_up(m, kernel.mr);
   plan.panels = divide_up(n, kernel.nr);
   const std::size_t at_once =
-      std::clamp(kPackedAFloats / std::max<std::size_t>(tile_floats(k, kernel), 1), std::size_t{1},
-                 kGemmMaxTiles);
-  // Threads with chunks of their own pack nothing twice; with fewer tiles than threads they share
-  // the rows and split the columns.
-  const std::size_t sharers = plan.tiles >= threads ? threads : 1;
-  plan.chunks = std::min(sharers * divide_up(plan.tiles, sharers * at_once), plan.tiles);
-  plan.chunk_tiles = divide_up(plan.tiles, plan.chunks);
+      kernel.mr * std::clamp(kPackedAFloats / std::max<std::size_t>(tile_floats(k, kernel), 1),
+                             std::size_t{1}, kGemmMaxTiles);
+  // Threads with rows of their own pack nothing of A twice but each read all of B: worth it where
+  // the rows are many, or the columns too few to share.
+  const bool splits_rows =
+      m >= threads * kOwnTiles * kernel.mr || plan.panels < kMinPiecesPerThread * threads;
+  const std::size_t sharers = splits_rows ? std::min(threads, divide_up(m, kernel.mr)) : 1;
+  plan.chunks = sharers * divide_up(m, sharers * at_once);
+  plan.chunk_tiles = divide_up(divide_up(m, plan.chunks), kernel.mr);
   const std::size_t wanted = threads == 1 ? 1 : divide_up(kPiecesPerThread * threads, plan.chunks);
   // Even, because one or two rows take panels in pairs.
   const std::size_t even = divide_up(divide_up(plan.panels, wanted), 2) * 2;
@@ -157,8 +161,7 @@ void multiply_pieces(const Product& p, const Plan& plan, const float* packed_b, 
 #pragma omp for schedule(guided)
   for (std::size_t index = 0; index < plan.count(); ++index) {
     const std::size_t chunk = index / plan.pieces, piece = index % plan.pieces;
-    const Range tiles = part_of(plan.tiles, chunk, plan.chunks);
-    const Range rows = {tiles.begin * p.m / plan.tiles, tiles.end * p.m / plan.tiles};
+    const Range rows = part_of(p.m, chunk, plan.chunks);
     if (chunk != packed_chunk) {
       kernel.pack_a(rows.size(), p.k,
                     p.a.data + (p.a.transposed ? rows.begin : rows.begin * p.a.stride), p.a.stride,

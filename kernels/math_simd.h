@@ -70,18 +70,36 @@ inline F32Of<Arch> exp_vector(F32Of<Arch> x) noexcept {
   return exp_compose<Arch>(n, exp_remainder<Arch>(clamped, n));
 }
 
-// e^(-x^2 / 2) for finite x. Rounding x^2 would cost up to x^2 / 2 ULP; so x = h + l with twelve
-// bits in h: h^2 is exact and the rest, (x + h) l, joins the reduced argument.
+// A number as the unevaluated sum of two floats.
+template <class Arch>
+struct FloatPair {
+  F32Of<Arch> high, low;
+};
+
+// -x^2 / 2 with an error of a few parts in 2^48.
+template <class Arch>
+inline FloatPair<Arch> minus_half_square(F32Of<Arch> x) noexcept {
+  using S = Simd<Arch>;
+  const F32Of<Arch> minus_half = S::set(-0.5f);
+  if constexpr (S::kFma) {
+    const F32Of<Arch> scaled = minus_half * x;
+    const F32Of<Arch> high = scaled * x;
+    return {high, S::fma(scaled, x, -high)};
+  } else {
+    // x = h + l with twelve bits in h: h^2 is exact, and the rest is (x + h) l.
+    using I32 = typename S::I32;
+    const F32Of<Arch> h = S::bits_to_float(S::float_to_bits(x) & I32(~0xFFF));
+    return {minus_half * (h * h), (minus_half * (x + h)) * (x - h)};
+  }
+}
+
+// e^(-x^2 / 2) for |x| <= 14.8. Rounding x^2 alone would cost up to x^2 / 2 ULP, so its low part
+// joins the reduced argument.
 template <class Arch>
 inline F32Of<Arch> exp_minus_half_square(F32Of<Arch> x) noexcept {
-  using S = Simd<Arch>;
-  using I32 = typename S::I32;
-  const F32Of<Arch> h = S::bits_to_float(S::float_to_bits(x) & I32(~0xFFF));
-  const F32Of<Arch> minus_half = S::set(-0.5f);
-  const F32Of<Arch> high = S::max(S::set(kExpMin), minus_half * (h * h));
-  const F32Of<Arch> low = (minus_half * (x + h)) * (x - h);
-  const F32Of<Arch> n = exp_integer<Arch>(high + low);
-  return exp_compose<Arch>(n, exp_remainder<Arch>(high, n) + low);
+  const FloatPair<Arch> square = minus_half_square<Arch>(x);
+  const F32Of<Arch> n = exp_integer<Arch>(square.high + square.low);
+  return exp_compose<Arch>(n, exp_remainder<Arch>(square.high, n) + square.low);
 }
 
 // The probability that a standard normal variable exceeds a >= 0, divided by e^(-a^2 / 2): a smooth
@@ -96,9 +114,9 @@ inline F32Of<Arch> normal_tail_ratio(F32Of<Arch> a) noexcept {
       0x1.3da6cep-9f, -0x1.2aaf88p-11f, -0x1.263aecp-12f, 0x1.41af96p-14f, 0x1.51f480p-15f};
   using S = Simd<Arch>;
   const F32Of<Arch> one = S::set(1.0f);
-  const F32Of<Arch> scaled = S::set(0.3f) * a;
-  const F32Of<Arch> t = one / (one + scaled);
-  return t * polynomial<Arch>((scaled - one) * t, kCoefficients);
+  const F32Of<Arch> scale = S::set(0.3f);
+  const F32Of<Arch> t = one / S::fma(scale, a, one);
+  return t * polynomial<Arch>(S::fma(scale, a, -one) * t, kCoefficients);
 }
 inline constexpr float kNormalTailEnd = 14.8f;
 

@@ -59,6 +59,9 @@ struct Simd {
     std::memcpy(p, lanes, n * sizeof(float));
   }
 
+  // Whether fma() rounds once.
+  static constexpr bool kFma = kIsAvx512<Arch> || std::is_same_v<Arch, xsimd::fma3<xsimd::avx2>> ||
+                               std::is_same_v<Arch, xsimd::neon64>;
   // xsimd 8.1 has no fma for AVX-512: its generic one multiplies and adds with two roundings.
   static F32 fma(F32 a, F32 b, F32 c) noexcept {
 #if defined(__AVX512F__)
@@ -150,6 +153,7 @@ struct Simd<ScalarArch> {
   static F32 load_partial(const float*, std::size_t, float fill = 0.0f) noexcept { return fill; }
   static void store_partial(float*, F32, std::size_t) noexcept {}
 
+  static constexpr bool kFma = false;
   // Two roundings: without the instruction, std::fma is a slow function call.
   static F32 fma(F32 a, F32 b, F32 c) noexcept { return a * b + c; }
   static F32 max(F32 a, F32 b) noexcept { return a > b ? a : b; }

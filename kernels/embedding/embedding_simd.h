@@ -11,9 +11,16 @@ void embedding_gather_simd(std::size_t rows, std::size_t cols, const TokenId* id
                            const float* table, std::size_t table_stride, float scale, float* y,
                            std::size_t y_stride) noexcept {
   const F32Of<Arch> factor = Simd<Arch>::set(scale);
-  for (std::size_t r = 0; r < rows; ++r)
-    map_vector<Arch>(cols, table + ids[r] * table_stride, y + r * y_stride,
-                     [factor](F32Of<Arch> v) noexcept { return factor * v; });
+  for (std::size_t r = 0; r < rows; ++r) {
+    const float* row = table + ids[r] * table_stride;
+    float* y_row = y + r * y_stride;
+    // No hardware foresees where the next id leads.
+    const float* next = r + 1 < rows ? table + ids[r + 1] * table_stride : row;
+    for_each_vector<Arch>(cols, [=](std::size_t c, auto span) noexcept {
+      __builtin_prefetch(next + c);
+      span.store(y_row + c, factor * span.load(row + c));
+    });
+  }
 }
 
 // Forward: y[r] = scale * table[ids[r]].

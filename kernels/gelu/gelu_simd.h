@@ -39,7 +39,7 @@ inline F32Of<Arch> gelu_erf_vector(F32Of<Arch> x) noexcept {
   const F32Of<Arch> zero = S::set(0.0f);
   const F32Of<Arch> a = S::min(S::set(kNormalTailEnd), S::abs(x));
   const F32Of<Arch> tail = exp_minus_half_square<Arch>(a) * normal_tail_ratio<Arch>(a);
-  return S::fma(-a, tail, S::select(x > zero, x, zero));
+  return S::fma(-a, tail, S::max(x, zero));
 }
 
 // Forward: y = x gate(x), gate = 1 / (1 + e^(-2u)). With s = gate: y' = s + x s (1 - s) 2u', and s

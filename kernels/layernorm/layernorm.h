@@ -53,8 +53,8 @@ using LayerNormBackwardFn = void(std::size_t rows, std::size_t cols, const float
 // Alignment: none required.
 // Special values: rows == 0 or cols == 0 touches nothing. A NaN or infinity reaches the sums of its
 //   own column, one in mean or rstd those of all columns.
-// Error: float, rows in ascending order, four of them summed before they are added to the output:
-//   each element is within 2^-24 (rows / 4 + 8) times the sum of its terms' absolute values.
+// Error: float, rows in ascending order, 32 of them summed before they are added to the output:
+//   each element is within 2^-24 (36 + rows / 32) times the sum of its terms' absolute values.
 //   Columns do not meet, so a caller splits work by columns (offset d_y, x, d_gamma, d_beta) and
 //   the bytes do not depend on threads.
 // Cost: 5 FLOPs and 8 bytes per element of d_y.

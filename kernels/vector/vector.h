@@ -35,9 +35,9 @@ using SumOfSquaresFn = double(std::size_t n, const float* x) noexcept;
 // Alignment: none required.
 // Special values: rows == 0 or cols == 0 touches nothing. A NaN or infinity reaches its own
 //   column's sum.
-// Error: float, rows in ascending order, eight of them summed before they are added to y: within
-//   2^-24 (rows / 8 + 9) times the sum of the terms' absolute values. Columns do not meet, so a
-//   caller splits work by columns and the bytes do not depend on threads.
+// Error: float, rows in ascending order, 32 of them summed before they are added to y: within 2^-24
+//   (32 + rows / 32) times the sum of the terms' absolute values. Columns do not meet, so a caller
+//   splits work by columns and the bytes do not depend on threads.
 // Cost: 1 FLOP and 4 bytes per element of x.
 // Source: Higham 2002, section 4.2 (blocked summation).
 // Test: tests/kernels/vector_test.cpp. Benchmark: column_sum/ in bench/elementwise_bench.cpp.

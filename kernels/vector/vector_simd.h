@@ -36,24 +36,26 @@ double sum_of_squares_simd(std::size_t n, const float* x) noexcept {
   return Simd<Arch>::reduce_sum(sum.low + sum.high);
 }
 
-// Eight rows at a time: as many streams as the hardware prefetches at once, and y is read and
-// written once for all of them.
-inline constexpr std::size_t kColumnSumRows = 8;
+// Rows are read one behind the other, as memory likes it, into sums that stay in the first-level
+// cache; every 32 rows these are added to y, so that roundings do not pile up along all rows.
+inline constexpr std::size_t kSumColumns = 1024;
+inline constexpr std::size_t kSumRows = 32;
 
 template <class Arch>
 void column_sum_simd(std::size_t rows, std::size_t cols, const float* x, std::size_t x_stride,
                      float* y) noexcept {
-  std::size_t r = 0;
-  for (; r + kColumnSumRows <= rows; r += kColumnSumRows) {
-    const float* block = x + r * x_stride;
-    for_each_vector<Arch>(cols, [=](std::size_t c, auto span) noexcept {
-      F32Of<Arch> sum = span.load(block + c);
-      for (std::size_t k = 1; k < kColumnSumRows; ++k)
-        sum = sum + span.load(block + k * x_stride + c);
-      span.store(y + c, span.load(y + c) + sum);
-    });
+  alignas(64) float sums[kSumColumns];
+  for (std::size_t begin = 0; begin < cols; begin += kSumColumns) {
+    const std::size_t count = cols - begin < kSumColumns ? cols - begin : kSumColumns;
+    for (std::size_t r = 0; r < rows; r += kSumRows) {
+      const std::size_t end = rows - r < kSumRows ? rows : r + kSumRows;
+      const float* first = x + r * x_stride + begin;
+      map_vector<Arch>(count, first, sums, [](F32Of<Arch> v) noexcept { return v; });
+      for (std::size_t k = r + 1; k < end; ++k)
+        add_simd<Arch>(count, sums, x + k * x_stride + begin, sums);
+      add_simd<Arch>(count, y + begin, sums, y + begin);
+    }
   }
-  for (; r < rows; ++r) add_simd<Arch>(cols, y, x + r * x_stride, y);
 }
 
 }  // namespace

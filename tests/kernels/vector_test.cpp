@@ -68,8 +68,10 @@ TEST(SumOfSquares, IsADoubleSumAndNeverOverflows) {
 
 TEST(ColumnSum, AddsRowsExactlyForSmallIntegers) {
   for_each_isa([](const KernelTable& table) {
-    for (std::size_t rows : {0, 1, 2, 7, 8, 9, 33}) {
-      for (std::size_t cols : small_sizes(table.lanes)) {
+    for (std::size_t rows : {0, 1, 2, 31, 32, 33, 65}) {
+      std::vector<std::size_t> widths = small_sizes(table.lanes);
+      widths.insert(widths.end(), {1023, 1024, 1025, 2049});
+      for (std::size_t cols : widths) {
         const std::vector<float> values = random_integers(rows * cols, 4, 100);
         const std::vector<float> start = random_integers(cols, 5, 100);
         GuardedBuffer<> x(rows, cols, cols + 3, 1);
@@ -98,14 +100,14 @@ TEST(ColumnSum, KeepsItsErrorBudget) {
   for_each_isa([&](const KernelTable& table) {
     std::vector<float> y(kCols, 0.0f);
     table.column_sum(kRows, kCols, x.data(), kCols, y.data());
-    // Eight additions in a block and one per block: 8 + rows / 8 roundings.
-    expect_reduction(y.data(), expected.data(), magnitude.data(), 8 + kRows / 8 + 1, kCols, 1.0);
+    // 31 additions in a block and one per block.
+    expect_reduction(y.data(), expected.data(), magnitude.data(), 32 + kRows / 32, kCols, 1.0);
   });
 }
 
 TEST(ColumnSum, BytesDoNotDependOnHowColumnsAreSplit) {
-  constexpr std::size_t kRows = 19;
-  constexpr std::size_t kCols = 131;
+  constexpr std::size_t kRows = 67;
+  constexpr std::size_t kCols = 1131;
   const std::vector<float> x = random_floats(kRows * kCols, 7);
   for_each_isa([&](const KernelTable& table) {
     std::vector<float> whole(kCols, 0.5f);

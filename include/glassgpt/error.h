@@ -1,4 +1,5 @@
-// What goes wrong with files and formats, as one exception type that says what, where and what to do.
+// What goes wrong with files and formats, as one exception type that says what, where and what to
+// do.
 #pragma once
 
 #include <stdexcept>
@@ -18,8 +19,9 @@ enum class ErrorCode {
   kUnavailable,  // this machine cannot do it (an ISA, a data type)
 };
 
-// Thrown for files, formats and the machine; wrong arguments of a function are std::invalid_argument.
-// what() is one line: "PATH: DETAIL; HINT" (PATH and HINT are left out where empty).
+// Thrown for files, formats and the machine; wrong arguments of a function are
+// std::invalid_argument. what() is one line: "PATH: DETAIL; HINT" (PATH and HINT are left out where
+// empty).
 class Error : public std::runtime_error {
  public:
   Error(ErrorCode code, std::string path, std::string detail, std::string hint = {})

@@ -15,13 +15,15 @@
 
 namespace glassgpt {
 
-// How text is cut into pieces before merging. Only GPT-2's is needed to read and train GPT-2's; the others belong to .tiktoken files.
+// How text is cut into pieces before merging. Only GPT-2's is needed to read and train GPT-2's; the
+// others belong to .tiktoken files.
 enum class SplitPattern { kGpt2, kCl100k, kO200k };
 
 // What to do with the text of a special token inside ordinary text.
 enum class SpecialTokens { kNone /* ordinary text */, kAll /* becomes its id */, kError };
 
-// Half-open ranges of one token in the encoded text. Tokens that split a code point share its span in code points.
+// Half-open ranges of one token in the encoded text. Tokens that split a code point share its span
+// in code points.
 struct TokenSpan {
   std::size_t byte_begin, byte_end;
   std::size_t char_begin, char_end;  // code points; each invalid byte counts as one
@@ -32,7 +34,8 @@ struct Encoding {
   std::vector<TokenSpan> spans;  // empty unless asked for
 };
 
-// One step of the merges of a piece: the pair at `position` (in the list before the step) became one token of this rank.
+// One step of the merges of a piece: the pair at `position` (in the list before the step) became
+// one token of this rank.
 struct MergeStep {
   std::size_t position;
   TokenId left, right, merged;
@@ -42,8 +45,8 @@ struct MergeStep {
 // Immutable and safe to share between threads.
 class Tokenizer {
  public:
-  // tokenizer.json, a directory with tokenizer.json or vocab.json (encoder.json) + merges.txt (vocab.bpe), or a .tiktoken file
-  // (with its pattern). Throws Error.
+  // tokenizer.json, a directory with tokenizer.json or vocab.json (encoder.json) + merges.txt
+  // (vocab.bpe), or a .tiktoken file (with its pattern). Throws Error.
   static Tokenizer load(const std::filesystem::path& path,
                         SplitPattern tiktoken_pattern = SplitPattern::kGpt2);
 
@@ -51,8 +54,8 @@ class Tokenizer {
   Tokenizer& operator=(Tokenizer&&) noexcept;
   ~Tokenizer();
 
-  // Any bytes, valid UTF-8 or not; decode(encode(text)) == text. Linear in practice, n log n at worst.
-  // SpecialTokens::kError throws std::invalid_argument naming the token and its byte offset.
+  // Any bytes, valid UTF-8 or not; decode(encode(text)) == text. Linear in practice, n log n at
+  // worst. SpecialTokens::kError throws std::invalid_argument naming the token and its byte offset.
   std::vector<TokenId> encode(std::string_view text,
                               SpecialTokens special = SpecialTokens::kNone) const;
   Encoding encode_with_spans(std::string_view text,
@@ -68,7 +71,8 @@ class Tokenizer {
   std::size_t vocab_size() const noexcept;  // one past the largest id
   SplitPattern pattern() const noexcept;
 
-  // The pieces of the split pattern, as byte ranges; and how one piece's bytes become tokens, step by step.
+  // The pieces of the split pattern, as byte ranges; and how one piece's bytes become tokens, step
+  // by step.
   std::vector<std::string_view> split(std::string_view text) const;
   std::vector<MergeStep> merge_steps(std::string_view piece) const;
 
@@ -96,7 +100,8 @@ struct TokenizerTrainingOptions {
   std::function<void(const TokenizerTrainingProgress&)> progress;  // may be empty
 };
 
-// Byte-level BPE as Hugging Face's BpeTrainer does it (same merges, same ids): see src/tokenizer/README.md.
+// Byte-level BPE as Hugging Face's BpeTrainer does it (same merges, same ids): see
+// src/tokenizer/README.md.
 Tokenizer train_tokenizer(std::span<const std::filesystem::path> files,
                           const TokenizerTrainingOptions& options);
 

@@ -31,9 +31,6 @@ std::string row_lines(const Tokenizer& tokenizer, const EmbeddedText& text) {
       lines += ",\"token\":";
       append_json_string(lines, tokenizer.token_bytes(text.ids[r]));
       lines += fmt::format(",\"id\":{}", text.ids[r]);
-    } else if (text.unit == Unit::kWord) {
-      lines += ",\"word\":";
-      append_json_string(lines, std::string_view(text.bytes).substr(begin, end - begin));
     }
     lines += fmt::format(",\"bytes\":[{},{}]", begin, end);
     if (text.unit != Unit::kToken)

@@ -60,7 +60,7 @@ class TextByText : public EmbedWriter {
   }
   std::string_view token_bytes(TokenId id) const { return target_.tokenizer->token_bytes(id); }
 
-  // What a row stands for: a token's bytes, a word, the text.
+  // What a row stands for: a token's bytes, or the text.
   static std::string_view row_bytes(const EmbeddedText& text, std::size_t r) {
     const TokenRange tokens = text.row_tokens(r);
     const std::size_t begin = text.spans[tokens.begin].byte_begin;
@@ -112,9 +112,7 @@ class TableWriter : public TextByText {
     std::vector<Table::Align> align(shown + 2, Table::Align::kRight);
     align[0] = Table::Align::kLeft;
     Table table(align);
-    std::vector<std::string> header = {text.unit == Unit::kToken  ? "token"
-                                       : text.unit == Unit::kWord ? "word"
-                                                                  : "text"};
+    std::vector<std::string> header = {text.unit == Unit::kToken ? "token" : "text"};
     for (std::size_t c = 0; c < shown; ++c) header.push_back(fmt::format("[{}]", c));
     header.push_back("norm");
     table.add_row(std::move(header));
@@ -156,7 +154,6 @@ class JsonLinesWriter : public TextByText {
                            text.spans[i].byte_end);
     }
     line_ += fmt::format("],\"truncated\":{}", text.truncated());
-    if (text.unit == Unit::kWord) append_words(text);
     append_kinds(text, first_row, "layers", true);
     append_kinds(text, first_row, "taps", false);
     line_ += "}\n";
@@ -166,20 +163,6 @@ class JsonLinesWriter : public TextByText {
  private:
   static bool is_layer(const VectorKind& kind) {
     return kind.stage == Stage::kFinal || kind.name.starts_with("layer_");
-  }
-
-  // "words": what each row stands for, as [first token, one past the last].
-  void append_words(const EmbeddedText& text) {
-    line_ += ",\"words\":[";
-    for (std::size_t r = 0; r < text.rows(); ++r) {
-      if (r > 0) line_ += ',';
-      append_json_string(line_, row_bytes(text, r));
-    }
-    line_ += "],\"word_tokens\":[";
-    for (std::size_t r = 0; r < text.rows(); ++r) {
-      line_ += fmt::format("{}[{},{}]", r > 0 ? "," : "", text.units[r].begin, text.units[r].end);
-    }
-    line_ += ']';
   }
 
   void append_kinds(const EmbeddedText& text, std::size_t first_row, const char* name,

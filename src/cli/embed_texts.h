@@ -13,7 +13,7 @@
 
 namespace glassgpt::cli {
 
-enum class Unit { kToken, kWord, kText };
+enum class Unit { kToken, kText };
 enum class Truncation { kError, kLeft, kRight, kWindow };
 
 struct EmbedOptions {
@@ -25,7 +25,7 @@ struct EmbedOptions {
   SpecialTokens special = SpecialTokens::kNone;
 };
 
-// Tokens begin .. end of a text that become one row (a word, or the whole text).
+// Tokens begin .. end of a text that become one row.
 struct TokenRange {
   std::size_t begin, end;
 };

@@ -83,6 +83,7 @@ class Generate : public Command {
     const Tokenizer tokenizer = tokenizer_.load(common);
     check_tokenizer_fits(tokenizer, model, directory);
     options_.forward = {common.threads, common.gemm_choice()};
+    options_.id_limit = tokenizer.vocab_size();  // rows of padding have ids without bytes
     options_.stop_token = tokenizer.special_id(kEndOfText);
     Output output;
     Text text;
@@ -115,9 +116,8 @@ class Generate : public Command {
     const double start = seconds_now();
     const std::vector<TokenId> made = generate(model, prompt, options_, [&](TokenId id) {
       throw_if_interrupted();
-      // Rows of padding in the embedding table have ids without bytes.
-      if (!common.json && id < tokenizer.vocab_size()) stream.add(tokenizer.token_bytes(id));
-      return id < tokenizer.vocab_size();
+      if (!common.json) stream.add(tokenizer.token_bytes(id));
+      return true;
     });
     if (common.json) {
       output.write(json_line(tokenizer, text, prompt, made));
@@ -133,16 +133,12 @@ class Generate : public Command {
   std::string json_line(const Tokenizer& tokenizer, const Text& text,
                         const std::vector<TokenId>& prompt,
                         const std::vector<TokenId>& made) const {
-    std::string bytes;
-    for (const TokenId id : made) {
-      if (id < tokenizer.vocab_size()) bytes += tokenizer.token_bytes(id);
-    }
     const bool stopped = made.size() < options_.max_tokens;
     return fmt::format(
         R"({{"id":{},"prompt":{},"prompt_ids":[{}],"ids":[{}],"text":{},"stop":"{}"}})"
         "\n",
         text.id, json_string(text.bytes), fmt::join(prompt, ","), fmt::join(made, ","),
-        json_string(bytes), stopped ? "end_of_text" : "max_tokens");
+        json_string(tokenizer.decode(made)), stopped ? "end_of_text" : "max_tokens");
   }
 
   GenerateOptions options_{.temperature = 0.8f, .top_k = 50};

@@ -12,6 +12,7 @@
 #include <span>
 
 #include "cli/command.h"
+#include "cli/help.h"
 #include "cli/output.h"
 #include "glassgpt/error.h"
 #include "kernels/dispatch.h"
@@ -27,6 +28,8 @@ std::vector<std::unique_ptr<Command>> all_commands() {
   commands.push_back(make_embed());
   commands.push_back(make_tokenize());
   commands.push_back(make_detokenize());
+  commands.push_back(make_similar());
+  commands.push_back(make_nearest());
   commands.push_back(make_generate());
   commands.push_back(make_evaluate());
   commands.push_back(make_train());
@@ -50,20 +53,8 @@ std::string overview() {
          "Example:\n  glassgpt embed \"The river bank was muddy.\"\n";
 }
 
-// The usage line says what may follow the options; CLI11 knows only declared positionals.
-class HelpFormatter : public CLI::Formatter {
- public:
-  explicit HelpFormatter(CommandInfo info) : info_(info) { column_width(34); }
-  std::string make_usage(const CLI::App*, std::string) const override {
-    return fmt::format("Usage: glassgpt {} [options] {}\n", info_.name, info_.arguments);
-  }
-
- private:
-  CommandInfo info_;
-};
-
 void add_common_options(CLI::App& app, CommonOptions& common) {
-  const char* group = "Common options";
+  const char* group = kCommonGroup;
   app.add_option("-m,--model", common.model,
                  "model directory (default: GLASSGPT_MODEL, else the bundled weights/mini)")
       ->type_name("DIR")
@@ -116,15 +107,12 @@ int print(std::string_view text) {
 void run_command(Command& command, std::span<char* const> words) {
   const CommandInfo info = command.info();
   CLI::App app(info.summary, std::string("glassgpt ") + info.name);
-  app.formatter(std::make_shared<HelpFormatter>(info));
-  app.footer(std::string("Examples:\n") + info.examples);
   app.allow_extras();
   CommonOptions common;
   command.add_options(app);
   add_common_options(app, common);
-  app.get_option("--help")->group("Common options")->description("this help");
-  app.set_version_flag("--version", version_line(), "the program's version")
-      ->group("Common options");
+  app.set_help_flag("-h,--help", "this help")->group(kCommonGroup);
+  app.set_version_flag("--version", version_line(), "the program's version")->group(kCommonGroup);
 
   const auto separator = std::find_if(words.begin(), words.end(),
                                       [](const char* word) { return std::string(word) == "--"; });
@@ -133,7 +121,7 @@ void run_command(Command& command, std::span<char* const> words) {
   try {
     app.parse(std::move(reversed));
   } catch (const CLI::CallForHelp&) {
-    print(app.help());
+    print(help_text(app, info));
     return;
   }
 

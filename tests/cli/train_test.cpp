@@ -1,0 +1,157 @@
+// train, evaluate and generate, end to end.
+#include <cmath>
+
+#include "program.h"
+
+namespace glassgpt::testing {
+namespace {
+
+using nlohmann::json;
+
+class Training : public Program {
+ protected:
+  void SetUp() override {
+    Program::SetUp();
+    std::string corpus;
+    for (int i = 0; i < 60; ++i) {
+      corpus += "The cat sat on the mat number " + std::to_string(i) + ".\n\n";
+      corpus += "猫坐在垫子上。" + std::to_string(i * i) + "\n\n";
+    }
+    write("train.txt", corpus);
+    write("shape.json", R"({"model_type":"gpt2","vocab_size":320,"n_positions":32,"n_embd":24,
+      "n_layer":2,"n_head":2,"position_encoding":"sinusoidal","embedding_scale":4.9})");
+  }
+
+  std::vector<std::string> command(const std::string& run, const std::string& steps) const {
+    return {"train",
+            "--corpus",
+            path("train.txt"),
+            "--tokenizer",
+            model(),
+            "--config",
+            path("shape.json"),
+            "-o",
+            path(run),
+            "--steps",
+            steps,
+            "--batch-tokens",
+            "128",
+            "--lr",
+            "3e-3",
+            "--warmup",
+            "5",
+            "--eval-every",
+            "20",
+            "--checkpoint-every",
+            "10"};
+  }
+};
+
+TEST_F(Training, LearnsAndLogsAndMakesAModelDirectory) {
+  const ProgramRun run = run_glassgpt(command("run", "40"));
+  ASSERT_EQ(run.code, 0) << run.err;
+  EXPECT_EQ(run.out, "");
+  for (const char* name : {"config.json", "model.safetensors", "tokenizer.json", "log.jsonl"}) {
+    EXPECT_TRUE(exists(std::string("run/") + name)) << name;
+  }
+  std::istringstream log(read("run/log.jsonl"));
+  std::vector<double> losses;
+  bool validated = false;
+  for (std::string line; std::getline(log, line);) {
+    const json entry = json::parse(line);
+    if (entry.contains("loss")) {
+      for (const char* key : {"step", "tokens", "lr", "tokens_per_second"}) {
+        EXPECT_TRUE(entry.contains(key)) << line;
+      }
+      losses.push_back(entry["loss"]);
+    }
+    validated = validated || entry.contains("valid_bits_per_byte");
+  }
+  ASSERT_GE(losses.size(), 2u);
+  EXPECT_LT(losses.back(), losses.front() - 0.5);
+  EXPECT_TRUE(validated);
+  EXPECT_EQ(json_of({"embed", "--json", "-m", path("run"), "The cat"}).size(), 1u);
+}
+
+TEST_F(Training, InterruptedRunsGoOnWithResume) {
+  ASSERT_EQ(run_glassgpt(command("whole", "60")).code, 0);
+  RunOptions options;
+  options.interrupt_after = 0.3;
+  auto endless = command("cut", "60");
+  const ProgramRun cut = run_glassgpt(endless, options);
+  if (cut.code != 0) {
+    EXPECT_EQ(cut.code, 1) << cut.err;
+    EXPECT_NE(cut.err.find("glassgpt: error: "), std::string::npos) << cut.err;
+    EXPECT_NE(cut.err.find("--resume"), std::string::npos) << cut.err;
+  }
+  // A run that was done in time, or stopped before its first step, resumes as well.
+  const ProgramRun resumed = cut.code == 0 ? cut : run_glassgpt([&] {
+    auto again = endless;
+    again.push_back("--resume");
+    return again;
+  }());
+  ASSERT_EQ(resumed.code, 0) << resumed.err;
+  EXPECT_EQ(read("cut/model.safetensors"), read("whole/model.safetensors"));
+}
+
+TEST_F(Training, StoredOptionsAreUsedUnlessTheUserSaysOtherwise) {
+  ASSERT_EQ(run_glassgpt(command("run", "10")).code, 0);
+  expect_failure(run_glassgpt(command("run", "10")), 1, "--resume");
+  const ProgramRun more = run_glassgpt({"train", "-o", path("run"), "--resume", "--json"});
+  ASSERT_EQ(more.code, 0) << more.err;
+  EXPECT_EQ(json::parse(more.out)["steps"], 10);
+}
+
+TEST_F(Training, MissingCorpusAndConfigAreErrors) {
+  auto words = command("run", "1");
+  words[2] = path("none.txt");
+  expect_failure(run_glassgpt(words), 1, "none.txt");
+  words = command("run", "1");
+  words[6] = path("none.json");
+  expect_failure(run_glassgpt(words), 1, "none.json");
+  EXPECT_FALSE(exists("run/model.safetensors"));
+}
+
+TEST_F(Program, EvaluateTellsLossInBothUnits) {
+  const json result = one_json_of({"evaluate", "--json"}, "The cat sat.\n\nA dog 猫\n");
+  const double tokens = result["tokens"], bytes = result["bytes"];
+  EXPECT_EQ(bytes, 12 + 9);
+  // Random weights predict nearly evenly.
+  EXPECT_NEAR(result["nats_per_token"].get<double>(), std::log(320.0), 0.5);
+  EXPECT_NEAR(result["bits_per_byte"].get<double>(),
+              result["nats_per_token"].get<double>() * tokens / bytes / std::log(2.0), 1e-9);
+  EXPECT_EQ(one_json_of({"evaluate", "--json", ""})["tokens"], 0);
+  EXPECT_NE(output_of({"evaluate", "The cat"}).find("bits per byte"), std::string::npos);
+}
+
+TEST_F(Program, GenerateIsRepeatableAndStreamsWhatItReports) {
+  const std::vector<std::string> words = {"generate", "--max-tokens", "20", "--seed",
+                                          "5",        "The cat"};
+  const std::string streamed = output_of(words);
+  EXPECT_EQ(output_of(words), streamed);
+  auto json_words = words;
+  json_words.push_back("--json");
+  const json object = one_json_of(json_words);
+  EXPECT_EQ(object["prompt"], "The cat");
+  ASSERT_LE(object["ids"].size(), 20u);
+  std::string ids;
+  for (const json& id : object["ids"]) ids += id.dump() + " ";
+  EXPECT_EQ(streamed, "The cat" + output_of({"detokenize", ids}) + "\n");
+  auto other = words;
+  other[4] = "6";
+  EXPECT_NE(output_of(other), streamed);
+}
+
+TEST_F(Program, GenerateWithTemperatureZeroIgnoresTheSeed) {
+  EXPECT_EQ(output_of({"generate", "--temperature", "0", "--seed", "1", "猫"}),
+            output_of({"generate", "--temperature", "0", "--seed", "2", "猫"}));
+}
+
+TEST_F(Program, GenerateTakesAnEmptyPromptAndRefusesATooLongOne) {
+  EXPECT_EQ(run_glassgpt({"generate", "--max-tokens", "3", ""}).code, 0);
+  expect_failure(run_glassgpt({"generate", std::string(60, '#')}), 1,
+                 "more than the model's context");
+}
+
+}  // namespace
+}  // namespace glassgpt::testing

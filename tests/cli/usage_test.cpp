@@ -1,0 +1,144 @@
+// What the command line accepts, what it refuses, and how it says so.
+#include "program.h"
+
+namespace glassgpt::testing {
+namespace {
+
+const char* const kCommands[] = {"embed",    "tokenize", "detokenize", "similar",         "nearest",
+                                 "generate", "evaluate", "train",      "train-tokenizer", "info"};
+
+TEST_F(Program, HelpOfEveryCommandShowsAnExample) {
+  for (const std::string command : kCommands) {
+    const std::string help = output_of({command, "--help"});
+    EXPECT_NE(help.find("Usage: glassgpt " + command), std::string::npos) << help;
+    EXPECT_NE(help.find("Examples:\n  glassgpt "), std::string::npos) << help;
+    for (const char* option : {"--model", "--threads", "--isa", "--gemm", "--dtype", "--json",
+                               "--quiet", "--version", "--help"}) {
+      EXPECT_NE(help.find(option), std::string::npos) << command << " lacks " << option;
+    }
+  }
+}
+
+TEST_F(Program, OverviewListsEveryCommand) {
+  const std::string help = output_of({"--help"});
+  for (const std::string command : kCommands) {
+    EXPECT_NE(help.find("\n  " + command + " "), std::string::npos) << command;
+  }
+}
+
+TEST_F(Program, VersionIsPrintedWithAndWithoutACommand) {
+  EXPECT_EQ(output_of({"--version"}), "glassgpt " GLASSGPT_VERSION "\n");
+  EXPECT_EQ(output_of({"embed", "--version"}), "glassgpt " GLASSGPT_VERSION "\n");
+}
+
+TEST_F(Program, WrongUsageIsExitCodeTwoWithOneLine) {
+  expect_failure(run_glassgpt({}), 2, "no command");
+  expect_failure(run_glassgpt({"frobnicate"}), 2, "frobnicate");
+  expect_failure(run_glassgpt({"--threads", "2"}), 2, "--threads");
+  expect_failure(run_glassgpt({"tokenize", "--frobnicate", "text"}), 2, "--frobnicate");
+  expect_failure(run_glassgpt({"tokenize", "--threads", "0", "text"}), 2, "--threads");
+  expect_failure(run_glassgpt({"tokenize", "--threads", "many", "text"}), 2, "--threads");
+  expect_failure(run_glassgpt({"tokenize", "--gemm", "fast", "text"}), 2, "--gemm");
+  expect_failure(run_glassgpt({"tokenize", "--special", "some", "text"}), 2, "--special");
+  expect_failure(run_glassgpt({"tokenize", "--input"}), 2, "--input");
+  expect_failure(run_glassgpt({"tokenize", "--input", "a.txt", "text"}), 2, "--input");
+  expect_failure(run_glassgpt({"tokenize", "--ids", "--json", "text"}), 2, "--ids");
+  expect_failure(run_glassgpt({"embed", "--layers", "4", "text"}), 2, "'4'");
+  expect_failure(run_glassgpt({"embed", "--layers", "-5", "text"}), 2, "'-5'");
+  expect_failure(run_glassgpt({"embed", "--layers", "0,,1", "text"}), 2, "''");
+  expect_failure(run_glassgpt({"embed", "--layers", "last", "text"}), 2, "'last'");
+  expect_failure(run_glassgpt({"embed", "--taps", "query", "text"}), 2, "'query'");
+  expect_failure(run_glassgpt({"embed", "--taps", "q.3", "text"}), 2, "0 to 2");
+  expect_failure(run_glassgpt({"embed", "--taps", "attention", "text"}), 2, "'attention'");
+  expect_failure(run_glassgpt({"embed", "--format", "npy", "text"}), 2, "-o");
+  expect_failure(run_glassgpt({"embed", "--pool", "mean", "text"}), 2, "--unit text");
+  expect_failure(run_glassgpt({"embed", "--stride", "4", "text"}), 2, "--truncate window");
+  expect_failure(run_glassgpt({"embed", "--json", "--format", "csv", "text"}), 2, "--json");
+  expect_failure(run_glassgpt({"train"}), 2, "--output");
+  expect_failure(run_glassgpt({"train", "-o", path("run")}), 2, "--corpus");
+  expect_failure(run_glassgpt({"train-tokenizer", "-o", path("t")}), 2, "no files");
+  expect_failure(run_glassgpt({"info", "a", "b"}), 2, "one FILE");
+  expect_failure(run_glassgpt({"similar", "a"}), 2, "two texts");
+  expect_failure(run_glassgpt({"nearest"}), 2, "query");
+}
+
+TEST_F(Program, ControlCharactersDoNotMakeASecondLine) {
+  expect_failure(run_glassgpt({"frob\nnicate"}), 2, "frob nicate");
+  expect_failure(run_glassgpt({"tokenize", "--input", "a\nb\x1b[2J"}), 1, "a b");
+}
+
+TEST_F(Program, TextAfterTwoDashesIsNeverAnOption) {
+  EXPECT_EQ(output_of({"tokenize", "--ids", "--", "--json", "-q"}),
+            output_of({"tokenize", "--ids"}, "--json\n-q\n"));
+}
+
+TEST_F(Program, TextsAreTakenAsTheyAre) {
+  // Argument parsers like to see lists, numbers, escapes and commands in such texts.
+  for (const std::string text :
+       {"[a,b]", "-5", "embed", "++", "{}", "a\\nb", "%s", "[", "\"", " "}) {
+    EXPECT_EQ(output_of({"tokenize", "--ids", text}), output_of({"tokenize", "--ids"}, text + "\n"))
+        << text;
+  }
+}
+
+TEST_F(Program, UnknownInstructionSetIsOneClearError) {
+  expect_failure(run_glassgpt({"info", "--isa", "mmx3"}), 1, "mmx3");
+  RunOptions options;
+  options.environment = {"GLASSGPT_ISA=mmx3"};
+  for (const std::string command : {"info", "embed", "tokenize"}) {
+    expect_failure(run_glassgpt({command, "text"}, options), 1, "mmx3");
+  }
+}
+
+TEST_F(Program, ForcedInstructionSetIsTheOneInUse) {
+  const auto info = nlohmann::json::parse(output_of({"info", "--json", "--isa", "scalar"}));
+  EXPECT_EQ(info["machine"]["isa"], "scalar");
+  EXPECT_EQ(info["machine"]["lanes"], 1);
+}
+
+TEST_F(Program, Bfloat16IsSaidToBeUnavailable) {
+  expect_failure(run_glassgpt({"embed", "--dtype", "bf16", "text"}), 1, "not available");
+}
+
+TEST_F(Program, ClosedOrFullStandardOutputIsAnError) {
+  RunOptions options;
+  for (const auto out :
+       {RunOptions::Out::kClosed, RunOptions::Out::kClosedPipe, RunOptions::Out::kFull}) {
+    options.out = out;
+    for (const std::string command : {"tokenize", "embed", "info", "--help", "--version"}) {
+      if (command[0] == '-') {
+        expect_failure(run_glassgpt({command}, options), 1, "standard output");
+      } else if (command == "info") {
+        expect_failure(run_glassgpt({command}, options), 1, "standard output");
+      } else {
+        expect_failure(run_glassgpt({command, "The cat"}, options), 1, "standard output");
+      }
+    }
+  }
+}
+
+TEST_F(Program, MissingAndBrokenInputsAreExitCodeOne) {
+  expect_failure(run_glassgpt({"tokenize", "--input", path("none.txt")}), 1, "none.txt");
+  expect_failure(run_glassgpt({"tokenize", "--input", path("model")}), 1, "model");
+  const std::string bad = write("bad.jsonl", "{\"text\":\"a\"}\n{\"text\":\n");
+  const ProgramRun run = run_glassgpt({"tokenize", "--ids", "-o", path("out.txt"), "--input", bad});
+  expect_failure(run, 1, "line 2");
+  EXPECT_FALSE(exists("out.txt"));
+  expect_failure(run_glassgpt({"tokenize", "-i", write("no.jsonl", "{\"id\":1}\n")}), 1, "line 1");
+  expect_failure(run_glassgpt({"tokenize", "-i", write("n.jsonl", "{\"text\":5}\n")}), 1, "text");
+  expect_failure(run_glassgpt({"tokenize", "-i", write("l.jsonl", "[1]\n")}), 1, "line 1");
+}
+
+TEST_F(Program, UnwritableOutputIsExitCodeOne) {
+  const std::string file = write("file", "");
+  expect_failure(run_glassgpt({"tokenize", "-o", file + "/x", "text"}), 1, "file/x");
+  expect_failure(run_glassgpt({"embed", "-o", file + "/x", "text"}), 1, "file");
+  expect_failure(run_glassgpt({"embed", "-o", path("none/x.npz"), "text"}), 1, "x.npz");
+  expect_failure(run_glassgpt({"embed", "--format", "jsonl", "-o", "/dev/full", "text"}), 1,
+                 "/dev/full");
+  expect_failure(run_glassgpt({"train-tokenizer", "-o", file + "/x", path("corpus.txt")}), 1,
+                 "file");
+}
+
+}  // namespace
+}  // namespace glassgpt::testing

@@ -1,0 +1,11 @@
+// The matrix product's benchmarks: gemm/IMPLEMENTATION/MxKxN, with /2t for two threads and /hot
+// where the inputs stay in cache.
+#pragma once
+
+#include "bench/roofs.h"
+
+namespace glassgpt::bench {
+
+void register_gemm_benchmarks(const Roofs& roofs, const std::vector<int>& threads);
+
+}  // namespace glassgpt::bench

@@ -1,0 +1,20 @@
+// Loops that do nothing but multiply-add, read or copy, for each ISA: what the machine can do at
+// most.
+#pragma once
+
+#include <cstddef>
+
+namespace glassgpt::bench {
+
+struct RoofProbe {
+  const char* isa;
+  // `iterations` rounds of independent multiply-adds in registers; returns their sum.
+  // flops_per_iteration in all lanes.
+  float (*multiply_add)(std::size_t iterations) noexcept;
+  double flops_per_iteration;
+  // n is a multiple of 128.
+  float (*read)(const float* x, std::size_t n) noexcept;
+  void (*copy)(const float* x, float* y, std::size_t n) noexcept;
+};
+
+}  // namespace glassgpt::bench

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <thread>
 
 #include "support.h"
 
@@ -153,6 +154,21 @@ TEST(KeyValueCache, FillsWithoutAnyoneWatching) {
   const auto& expected = whole.seen.at({Stage::kLogits, 0, 0, 0}).values;
   EXPECT_TRUE(
       same_bytes(cached.seen.at({Stage::kLogits, 0, 0, 0}).values, std::span(expected).last(61)));
+}
+
+// The first passes of a model: they pack its weights while others wait for them, or already run.
+TEST(Model, SeveralThreadsMayCallForwardAtOnce) {
+  const ModelConfig config = config_named("UntiedSevenWideHeads");
+  const OwnedBatch batch = make_batch({{random_ids(33, config.vocab_size, 1)}});
+  Collector expected;
+  make_test_model(config).model.forward(batch.batch(), expected, {.threads = 1});
+  const TestModel test = make_test_model(config);
+  std::vector<Collector> found(4);
+  std::vector<std::thread> callers;
+  for (Collector& collector : found)
+    callers.emplace_back([&] { test.model.forward(batch.batch(), collector, {.threads = 1}); });
+  for (std::thread& caller : callers) caller.join();
+  for (const Collector& collector : found) expect_same_bytes(collector.seen, expected.seen);
 }
 
 TEST(Observer, AnExceptionReachesTheCallerAndTheModelGoesOnWorking) {

@@ -1,21 +1,29 @@
 // Matrix products: weights packed once (WeightMatrix, linear), and the general form that the
-// backward pass needs (gemm).
+// backward pass needs (gemm): C[m, n] = sum over k of A[m, k] B[k, n], then the epilogue.
 //
-// C[m, n] = sum over k of A[m, k] B[k, n], then the epilogue.
+// Shapes: A [M, K], B [K, N], C [M, N]; strides count elements from one row to the next.
 //
-// Shapes: A [M, K], B [K, N], C [M, N]; strides count elements from one row to the next. No
-// alignment is required. Aliasing: C must not overlap A or B; Epilogue::residual may be C itself
-// (same pointer and stride), otherwise no overlap. Empty: M or N of 0 does nothing; with K of 0 the
-// product is 0, to which the epilogue still applies. NaN and infinities propagate as in IEEE
-// arithmetic (nothing is skipped because a factor is 0). C is never read unless `accumulate` says
-// so. Precision (simd): float32 fused multiply-adds (two roundings on sse2 and scalar) in ascending
-// k within blocks of 512, block sums added in ascending order; |error| <= 2 K 2^-24 sum |a||b|. The
-// reference accumulates in double and rounds once. Reproducibility (simd, reference, auto): the
-// bytes of a row of C depend on that row of A, on B and on the ISA alone; not on M, on the other
-// rows, on strides or on threads. `blas` promises none of that. Cost: 2 M N K floating-point
-// operations; reads 4 (M K + K N) bytes, writes 4 M N. Source: Goto and van de Geijn 2008, "Anatomy
-// of High-Performance Matrix Multiplication"; Van Zee and van de Geijn 2015 (BLIS). Tests:
-// tests/kernels/gemm_test.cpp. Benchmarks: gemm/IMPLEMENTATION/MxKxN.
+// Aliasing: C must not overlap A or B. Epilogue::residual may be C itself (same pointer and
+// stride), otherwise no overlap. Alignment: none required.
+//
+// Empty: M or N of 0 does nothing; with K of 0 the product is 0, to which the epilogue still
+// applies. NaN and infinities propagate as in IEEE arithmetic: nothing is skipped because a factor
+// is 0. C is never read unless `accumulate` says so.
+//
+// Precision (simd): float32 fused multiply-adds (two roundings on sse2 and scalar) in ascending k
+// within blocks of 512; the blocks' sums are added in ascending order, to C first where it
+// accumulates. |error| <= 2 K 2^-24 sum |a||b|. The reference accumulates in double and rounds
+// once.
+//
+// Reproducibility (simd, reference, auto): the bytes of a row of C depend on that row of A, on B
+// and on the ISA alone; not on M, on the other rows, on strides or on threads. blas promises none
+// of it.
+//
+// Cost: 2 M N K floating-point operations; 4 (M K + K N) bytes read, 4 M N written.
+//
+// Source: Goto and van de Geijn 2008, "Anatomy of High-Performance Matrix Multiplication"; Van Zee
+// and van de Geijn 2015 (BLIS). Tests: tests/kernels/gemm_test.cpp. Benchmarks:
+// gemm/IMPLEMENTATION/MxKxN.
 #pragma once
 #include <cstddef>
 #include <memory>
@@ -31,8 +39,8 @@ enum class GemmBackend { kAuto, kSimd, kBlas, kReference };
 struct GemmOptions {
   GemmBackend backend = GemmBackend::kAuto;
   int threads = 1;
-  const KernelTable* kernels =
-      nullptr;  // null: active_kernels(); tests and benchmarks name another
+  // Null: active_kernels(). Tests and benchmarks name another.
+  const KernelTable* kernels = nullptr;
 };
 
 enum class Activation { kNone, kGeluTanh, kGeluErf };

@@ -18,7 +18,7 @@ constexpr std::size_t kPackedAFloats = 128 * 1024;
 // Floats of B that gemm() packs at a time, and values of k of it: they stay in the last cache until
 // they are used.
 constexpr std::size_t kPackedBFloats = 1024 * 1024;
-constexpr std::size_t kPackedBDepth = 4 * kGemmKBlock;
+constexpr std::size_t kPackedBDepth = 2 * kGemmKBlock;
 // Columns of one piece of work. An activation function runs over them while they are in cache.
 constexpr std::size_t kPieceCols = 256;
 // Tile steps (a whole tile, one value of k: about 24 cycles) that pay for waking a thread (some

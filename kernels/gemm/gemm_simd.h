@@ -164,7 +164,7 @@ struct Gemm {
     std::size_t k;                // values of this block
     const float *a, *b;           // of this block
     std::size_t row, col, width;  // in C; width counts the columns of all panels of this tile
-    bool first, last;             // block of k
+    bool first, last;             // block of k; `sums` hold nothing before the first
     float* sums;                  // [Panels][kRows, kCols] of the blocks before
   };
 
@@ -202,8 +202,8 @@ struct Gemm {
           sum[i][v] = S::load(step.sums + place(i, v)) + sum[i][v];
         });
       });
-    const bool plain = !g.accumulate && g.bias == nullptr && g.pre_activation == nullptr &&
-                       g.residual == nullptr && step.width == Panels * kCols;
+    const bool plain = g.bias == nullptr && g.pre_activation == nullptr && g.residual == nullptr &&
+                       step.width == Panels * kCols;
     if (step.last && plain) {
       float* c = g.c + step.row * g.c_stride + step.col;
       unrolled<Rows>([&](auto i) __attribute__((always_inline)) {
@@ -238,7 +238,6 @@ struct Gemm {
       for (std::size_t j = 0; j < width; j += kLanes) {
         const std::size_t n = smaller(kLanes, width - j);
         F32 x = S::load(sums + i * kCols + j);
-        if (g.accumulate) x = load(c + j, n) + x;
         if (bias != nullptr) x = x + load(bias + j, n);
         if (pre != nullptr) store(pre + j, x, n);
         if (residual != nullptr) x = x + load(residual + j, n);
@@ -255,6 +254,26 @@ struct Gemm {
       S::store(p, x);
     else
       S::store_partial(p, x, n);
+  }
+
+  // Sums that start from C: they go on where the product of smaller k stopped, so that cuts in k
+  // between blocks do not show.
+  static void start(const GemmBlock& g, std::size_t rows, std::size_t row, std::size_t col,
+                    float* sums) noexcept {
+    for (std::size_t i = 0; i < rows; ++i)
+      for (std::size_t j = 0; j < kCols && col + j < g.cols; j += kLanes) {
+        const std::size_t n = smaller(kLanes, g.cols - col - j);
+        S::store(sums + i * kCols + j, load(g.c + (row + i) * g.c_stride + col + j, n));
+      }
+  }
+
+  // C lies beyond the inner caches: asking for the next tile's while this one is computed hides the
+  // way.
+  static void prefetch_c(const GemmBlock& g, std::size_t row, std::size_t col) noexcept {
+    constexpr std::size_t kLine = 64 / sizeof(float);
+    for (std::size_t i = row; i < smaller(row + kRows, g.rows); ++i)
+      for (std::size_t j = 0; j < kCols; j += kLine)
+        __builtin_prefetch(g.c + i * g.c_stride + smaller(col + j, g.cols - 1), 1);
   }
 
   using TileFn = void(const GemmBlock&, const TileStep&) noexcept;
@@ -284,15 +303,24 @@ struct Gemm {
         for (std::size_t t = 0; t < tiles; ++t) {
           const std::size_t row = first_row(t, tiles, g.rows);
           const std::size_t rows = first_row(t + 1, tiles, g.rows) - row;
+          float* tile_sums = sums + t * kRows * kCols;
+          if (g.accumulate && kb == 0) {
+            for (std::size_t p = 0; p < panels; ++p)
+              start(g, rows, row, col + p * kCols, tile_sums + p * kRows * kCols);
+            if (t + 1 < tiles)
+              prefetch_c(g, row + rows, col);
+            else if (col + panels * kCols < g.cols)
+              prefetch_c(g, 0, col + panels * kCols);
+          }
           const TileStep step{.k = smaller(kGemmKBlock, g.k - kb * kGemmKBlock),
                               .a = g.a + (t * blocks + kb) * kTileBlock,
                               .b = panel + kb * kGemmKBlock * kCols,
                               .row = row,
                               .col = col,
                               .width = smaller(panels * kCols, g.cols - col),
-                              .first = kb == 0,
+                              .first = kb == 0 && !g.accumulate,
                               .last = kb + 1 == blocks,
-                              .sums = sums + t * kRows * kCols};
+                              .sums = tile_sums};
           if (panels == 2)
             run_tile<2>(rows, g, step, std::make_index_sequence<kPairRows>{});
           else

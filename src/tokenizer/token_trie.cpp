@@ -51,9 +51,23 @@ TokenTrie::TokenTrie(std::vector<std::pair<std::string_view, TokenId>> tokens) {
         ++nodes_[node].children;
         begin = same;
       }
+      if (nodes_[node].children > kMany) add_set(nodes_[node]);
     }
     level = std::move(next);
   }
+}
+
+void TokenTrie::add_set(Node& node) {
+  ByteSet set;
+  set.first_child = node.first_child;
+  for (std::uint32_t i = 0; i < node.children; ++i) {
+    const auto byte = static_cast<unsigned char>(bytes_[node.first_child + i]);
+    set.bits[byte >> 6] |= std::uint64_t{1} << (byte & 63);
+    // A full set has 256 bytes, but no more than 192 before its last word.
+    for (std::size_t word = (byte >> 6) + 1u; word < set.before.size(); ++word) ++set.before[word];
+  }
+  node.first_child = static_cast<std::uint32_t>(sets_.size());
+  sets_.push_back(set);
 }
 
 }  // namespace glassgpt::tokenizer

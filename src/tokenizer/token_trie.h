@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <string_view>
 #include <utility>
@@ -43,11 +44,30 @@ class TokenTrie {
   static constexpr std::uint32_t kNoNode = 0;  // node 0 is not used
   struct Node {
     TokenId id = kNoToken;
-    std::uint32_t first_child = 0;
+    std::uint32_t first_child = 0;  // if there are more than kMany: the index of their set
     std::uint32_t children = 0;
   };
 
+  // A node of many children has a set of the bytes that lead to them.
+  static constexpr std::uint32_t kMany = 6;
+  struct ByteSet {
+    std::array<std::uint64_t, 4> bits{};
+    std::array<std::uint8_t, 4> before{};  // bytes in the words before each
+    std::uint32_t first_child = 0;
+  };
+
+  void add_set(Node& node);
+
   std::uint32_t child(const Node& node, char byte) const noexcept {
+    if (node.children > kMany) {
+      const ByteSet& set = sets_[node.first_child];
+      const auto value = static_cast<unsigned char>(byte);
+      const std::uint64_t word = set.bits[value >> 6];
+      const std::uint64_t bit = std::uint64_t{1} << (value & 63);
+      if ((word & bit) == 0) return kNoNode;
+      return set.first_child + set.before[value >> 6] +
+             static_cast<std::uint32_t>(std::popcount(word & (bit - 1)));
+    }
     for (std::uint32_t i = node.first_child; i < node.first_child + node.children; ++i) {
       if (bytes_[i] == byte) return i;
     }
@@ -58,6 +78,7 @@ class TokenTrie {
   std::vector<std::uint32_t> of_two_;
   std::vector<Node> nodes_;
   std::vector<char> bytes_;  // the byte that leads to each node
+  std::vector<ByteSet> sets_;
 };
 
 }  // namespace glassgpt::tokenizer

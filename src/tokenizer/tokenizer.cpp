@@ -116,8 +116,8 @@ Encoding Tokenizer::encode_with_spans(std::string_view text, SpecialTokens speci
 
 std::string Tokenizer::decode(std::span<const TokenId> ids) const {
   std::string text;
-  text.reserve(ids.size() * 4);
-  for (const TokenId id : ids) text.append(token_bytes(id));
+  const std::size_t done = parts_->vocabulary.append_bytes(ids, text);
+  if (done < ids.size()) token_bytes(ids[done]);  // throws
   return text;
 }
 

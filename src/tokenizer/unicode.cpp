@@ -1,9 +1,13 @@
 #include "tokenizer/unicode.h"
 
 namespace glassgpt::tokenizer {
-namespace {
+namespace unicode_tables {
 
 #include "tokenizer/unicode_tables.inc"
+
+}  // namespace unicode_tables
+
+namespace {
 
 constexpr Character kInvalid{kInvalidByte, 1};
 
@@ -12,12 +16,6 @@ bool continues(const char* at) noexcept { return (static_cast<unsigned char>(*at
 char32_t low_bits(const char* at) noexcept { return static_cast<unsigned char>(*at) & 0x3F; }
 
 }  // namespace
-
-CharClass char_class(char32_t code_point) noexcept {
-  const std::size_t block = kBlockOfCodePoint[code_point >> 7];
-  // The table is written in the digits '0' to '6', whose low bits are their values.
-  return static_cast<CharClass>(kClassesOfBlock[block * 128 + (code_point & 127)] & 7);
-}
 
 Character character_at(const char* at, const char* end) noexcept {
   const auto lead = static_cast<unsigned char>(*at);
@@ -42,10 +40,6 @@ Character character_at(const char* at, const char* end) noexcept {
                          low_bits(at + 2) << 6 | low_bits(at + 3);
   if (value < 0x10000 || value >= 0x110000) return kInvalid;
   return {value, 4};
-}
-
-CharClass class_of(Character character) noexcept {
-  return character.value == kInvalidByte ? CharClass::kOther : char_class(character.value);
 }
 
 std::size_t count_characters(std::string_view text) noexcept {

@@ -22,8 +22,18 @@ enum class CharClass : std::uint8_t {
 
 inline bool is_letter(CharClass c) noexcept { return c >= CharClass::kUpper; }
 
+namespace unicode_tables {
+extern const std::uint8_t kBlockOfCodePoint[0x110000 / 128];
+extern const char kClassesOfBlock[];
+}  // namespace unicode_tables
+
 // The class of a code point below 0x110000.
-CharClass char_class(char32_t code_point) noexcept;
+inline CharClass char_class(char32_t code_point) noexcept {
+  const std::size_t block = unicode_tables::kBlockOfCodePoint[code_point >> 7];
+  // The table is written in the digits '0' to '6', whose low bits are their values.
+  return static_cast<CharClass>(unicode_tables::kClassesOfBlock[block * 128 + (code_point & 127)] &
+                                7);
+}
 
 // One character of a text that may be any bytes: a code point, or a byte that belongs to none. An
 // invalid byte stands for itself: length 1, value kInvalidByte, class kOther.
@@ -37,7 +47,9 @@ constexpr char32_t kInvalidByte = 0xFFFFFFFF;
 // cut-off sequences are invalid (Unicode 16.0, table 3-7).
 Character character_at(const char* at, const char* end) noexcept;
 
-CharClass class_of(Character character) noexcept;
+inline CharClass class_of(Character character) noexcept {
+  return character.value == kInvalidByte ? CharClass::kOther : char_class(character.value);
+}
 
 // The number of characters in the text; each invalid byte counts as one.
 std::size_t count_characters(std::string_view text) noexcept;

@@ -1,11 +1,21 @@
 #include "tokenizer/vocabulary.h"
 
+#include <algorithm>
+#include <cstring>
+
 namespace glassgpt::tokenizer {
 
 bool Vocabulary::add(TokenId id, std::string_view bytes, bool hidden) {
   if (contains(id)) return false;
-  if (id >= entries_.size()) entries_.resize(std::size_t{id} + 1);
+  if (id >= entries_.size()) {
+    entries_.resize(std::size_t{id} + 1);
+    shorts_.resize(entries_.size());
+  }
   entries_[id] = {text_.size(), bytes.size()};
+  if (bytes.size() <= sizeof(Short::bytes)) {
+    bytes.copy(shorts_[id].bytes, bytes.size());
+    shorts_[id].length = static_cast<std::uint8_t>(bytes.size());
+  }
   text_.append(bytes);
   if (hidden) return true;
   if (2 * (indexed_ + 1) > index_.size()) grow_index();
@@ -15,6 +25,32 @@ bool Vocabulary::add(TokenId id, std::string_view bytes, bool hidden) {
     ++indexed_;
   }
   return true;
+}
+
+std::size_t Vocabulary::append_bytes(std::span<const TokenId> ids, std::string& text) const {
+  std::size_t used = text.size();
+  const auto make_room = [&](std::size_t bytes) {
+    if (text.size() - used < bytes) text.resize(std::max(used + bytes, text.size() * 3 / 2));
+  };
+  make_room(6 * ids.size() + sizeof(Short));
+  std::size_t done = 0;
+  for (; done < ids.size(); ++done) {
+    const TokenId id = ids[done];
+    if (id >= shorts_.size()) break;
+    make_room(sizeof(Short));
+    // Always 16 bytes: what is too much is overwritten by the next token.
+    std::memcpy(text.data() + used, &shorts_[id], sizeof(Short));
+    if (shorts_[id].length != kLong) {
+      used += shorts_[id].length;
+      continue;
+    }
+    if (!contains(id)) break;
+    make_room(bytes(id).size());
+    bytes(id).copy(text.data() + used, bytes(id).size());
+    used += bytes(id).size();
+  }
+  text.resize(used);
+  return done;
 }
 
 TokenId Vocabulary::find(std::string_view bytes) const noexcept {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,10 @@ class Vocabulary {
   // The id of the token with these bytes, or kNoToken.
   TokenId find(std::string_view bytes) const noexcept;
 
+  // Appends the bytes of the tokens to `text`. Stops before the first id that is not there, and
+  // returns its place in `ids`; ids.size() if all are.
+  std::size_t append_bytes(std::span<const TokenId> ids, std::string& text) const;
+
   // One past the largest id.
   std::size_t size() const noexcept { return entries_.size(); }
 
@@ -38,11 +43,19 @@ class Vocabulary {
     std::uint64_t length = 0;
   };
 
+  // The bytes of a short token, in one load with their number; kLong for other ids.
+  static constexpr std::uint8_t kLong = 255;
+  struct Short {
+    char bytes[15] = {};
+    std::uint8_t length = kLong;
+  };
+
   void grow_index();
   std::size_t slot_of(std::string_view bytes) const noexcept;
 
   std::string text_;
   std::vector<Entry> entries_;
+  std::vector<Short> shorts_;
   std::vector<TokenId> index_;  // open addressing, a power of two, at most half full
   std::size_t indexed_ = 0;
 };

@@ -8,18 +8,24 @@
 namespace glassgpt::training {
 namespace {
 
-// The logits of a chunk, 8 MB, stay in the last-level cache from the product that writes them to
-// the two that read their gradient.
-constexpr std::size_t kChunkFloats = std::size_t{1} << 21;
+// Logits of 8 MB stay in the last-level cache from the product that writes them to the two that
+// read their gradient. But each chunk also reads and writes the whole [V, C] gradient, which
+// outweighs that where a chunk has fewer rows than C: large vocabularies get more rows, up to 64 MB
+// of logits.
+constexpr std::size_t kCachedFloats = std::size_t{1} << 21;
+constexpr std::size_t kMostFloats = std::size_t{1} << 24;
 
-std::size_t chunk_rows(std::size_t vocab) {
-  return std::clamp<std::size_t>(kChunkFloats / vocab, 16, 1024);
+std::size_t chunk_rows(std::size_t vocab, std::size_t width) {
+  const std::size_t rows = std::min(std::max(kCachedFloats / vocab, width), kMostFloats / vocab);
+  return std::clamp<std::size_t>(rows, 16, 1024);
 }
 
 }  // namespace
 
 LossHead::LossHead(const ModelConfig& config)
-    : width_(config.n_embd), vocab_(config.vocab_size), chunk_(chunk_rows(config.vocab_size)) {}
+    : width_(config.n_embd),
+      vocab_(config.vocab_size),
+      chunk_(chunk_rows(config.vocab_size, config.n_embd)) {}
 
 void LossHead::chunk_losses(std::size_t rows, const float* final, const kernels::TokenId* targets,
                             const kernels::WeightMatrix& lm_head, float d_loss, float* losses,

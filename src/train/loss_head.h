@@ -12,7 +12,7 @@
 namespace glassgpt::training {
 
 // logits = final lm_head^T and cross-entropy, a chunk of rows at a time: never a [rows, V] matrix.
-// The size of a chunk depends on V alone, so the order of every sum does too.
+// The size of a chunk depends on V and C alone, so the order of every sum does too.
 class LossHead {
  public:
   explicit LossHead(const ModelConfig& config);

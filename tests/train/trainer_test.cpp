@@ -138,6 +138,33 @@ TEST(Trainer, ADamagedCheckpointCostsOnlyTheStepsSinceTheOneBefore) {
   EXPECT_FALSE(fs::exists(directory / "run" / "checkpoints" / ".glassgpt-1-1.tmp"));
 }
 
+// A full disk, say: here a directory stands where the file should go.
+TEST(Trainer, ACheckpointThatCannotBeWrittenIsAWarningAndTheRunGoesOn) {
+  const TemporaryDirectory directory;
+  const TinyRun run(directory.path());
+  train(run.options("whole"));
+  std::vector<std::string> warnings, written;
+  TrainingCallbacks callbacks;
+  callbacks.on_warning = [&](std::string_view line) { warnings.emplace_back(line); };
+  callbacks.on_checkpoint = [&](const fs::path& file) {
+    written.push_back(file.filename().string());
+    fs::create_directories(training::checkpoint_path(directory / "run", 14) / "in the way");
+  };
+  train(run.options("run"), callbacks);
+  ASSERT_EQ(warnings.size(), 1u);
+  EXPECT_NE(warnings[0].find("step_00000014"), std::string::npos) << warnings[0];
+  EXPECT_EQ(written.front(), "step_00000007.safetensors");
+  EXPECT_EQ(written.back(), "step_00000030.safetensors");
+  EXPECT_EQ(run.model_bytes("whole"), run.model_bytes("run"));
+
+  // At the end it is an error.
+  callbacks.on_checkpoint = [&](const fs::path&) {
+    fs::create_directories(training::checkpoint_path(directory / "last", 30) / "in the way");
+  };
+  expect_error([&] { train(run.options("last"), callbacks); }, ErrorCode::kUnwritable,
+               "step_00000030");
+}
+
 TEST(Trainer, WritesAModelDirectoryALogAndTheBestModel) {
   const TemporaryDirectory directory;
   const TinyRun run(directory.path());

@@ -136,7 +136,7 @@ void BpeEncoder::encode_piece(std::string_view piece, std::vector<TokenId>& out,
   std::uint64_t tried = 0;
   const char* at = begin;
   while (at < end) {
-    TokenId candidate = trie_.longest(at, end).id;
+    auto [candidate, candidate_length] = trie_.longest(at, end);
     for (;; ++tried) {
       if (candidate == kNoToken) {
         // No token keeps the joint stable here: this place leads nowhere, and the last token must
@@ -146,9 +146,10 @@ void BpeEncoder::encode_piece(std::string_view piece, std::vector<TokenId>& out,
         at -= length(out.back());
         candidate = origins_[out.back()].prefix;
         out.pop_back();
+        if (candidate != kNoToken) candidate_length = length(candidate);
         continue;
       }
-      const char* const next = at + length(candidate);
+      const char* const next = at + candidate_length;
       const bool open = dead.empty() || !dead[static_cast<std::size_t>(next - begin)];
       if (open && (out.size() == base || is_stable_joint(out.back(), candidate))) {
         out.push_back(candidate);
@@ -156,6 +157,7 @@ void BpeEncoder::encode_piece(std::string_view piece, std::vector<TokenId>& out,
         break;
       }
       candidate = origins_[candidate].prefix;
+      if (candidate != kNoToken) candidate_length = length(candidate);
     }
   }
   if (work != nullptr) *work += tried + (out.size() - base);

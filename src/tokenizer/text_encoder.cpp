@@ -37,12 +37,15 @@ void TextEncoder::add_text(std::string_view text) {
           [this, text_end = text.data() + text.size()](const char* begin, const char* end) {
             add_piece(begin, end, text_end);
           });
-      return;
+      break;
     case SplitPattern::kCl100k:
-      return add_pieces<SplitPattern::kCl100k>(text);
+      add_pieces<SplitPattern::kCl100k>(text);
+      break;
     case SplitPattern::kO200k:
-      return add_pieces<SplitPattern::kO200k>(text);
+      add_pieces<SplitPattern::kO200k>(text);
+      break;
   }
+  flush();
 }
 
 template <SplitPattern kPattern>
@@ -58,21 +61,33 @@ void TextEncoder::add_pieces(std::string_view text) {
 
 inline void TextEncoder::add_piece(const char* begin, const char* end, const char* text_end) {
   const auto length = static_cast<std::size_t>(end - begin);
-  if (length > PieceCache::kMaxPiece) {
-    add_new_piece({begin, length}, nullptr);
-    return;
-  }
-  char copy[16];
-  if (text_end - begin < 16) {  // a key is made of 16 bytes, whatever is behind the piece
-    std::memset(copy, 0, sizeof copy);
+  if (waiting_count_ == kWaiting) flush();
+  Waiting& waiting = waiting_[waiting_count_++];
+  waiting.piece = {begin, length};
+  if (length > PieceCache::kMaxPiece) return;
+  if (text_end - begin >= 16) {
+    waiting.key = PieceCache::key_of(begin, length);
+  } else {  // a key is made of 16 bytes, whatever is behind the piece
+    char copy[16] = {};
     std::memcpy(copy, begin, length);
-    begin = copy;
+    waiting.key = PieceCache::key_of(copy, length);
   }
-  const PieceCache::Key key = PieceCache::key_of(begin, length);
-  make_room(PieceCache::kMaxTokens);
-  const std::size_t count = cache_.find(key, ids_.data() + used_);
-  used_ += count;
-  if (count == 0) add_new_piece({begin, length}, &key);
+  cache_.prefetch(waiting.key);
+}
+
+void TextEncoder::flush() {
+  make_room(kWaiting * PieceCache::kMaxTokens);
+  for (std::size_t i = 0; i < waiting_count_; ++i) {
+    const auto& [piece, key] = waiting_[i];
+    const bool is_short = piece.size() <= PieceCache::kMaxPiece;
+    const std::size_t count = is_short ? cache_.find(key, ids_.data() + used_) : 0;
+    used_ += count;
+    if (count == 0) {
+      add_new_piece(piece, is_short ? &key : nullptr);
+      make_room((waiting_count_ - i) * PieceCache::kMaxTokens);
+    }
+  }
+  waiting_count_ = 0;
 }
 
 void TextEncoder::add_new_piece(std::string_view piece, const PieceCache::Key* key) {

@@ -1,6 +1,7 @@
 // From texts to ids: splits, remembers the tokens of short pieces, and merges the others.
 #pragma once
 
+#include <array>
 #include <string_view>
 #include <vector>
 
@@ -26,6 +27,7 @@ class TextEncoder {
   template <SplitPattern kPattern>
   void add_pieces(std::string_view text);
   void add_piece(const char* begin, const char* end, const char* text_end);
+  void flush();
   void add_new_piece(std::string_view piece, const PieceCache::Key* key);
   void make_room(std::size_t tokens);
   void grow(std::size_t tokens);
@@ -35,6 +37,16 @@ class TextEncoder {
   std::vector<TokenId> ids_;  // as long as there is room; used_ of them are meant
   std::size_t used_ = 0;
   std::vector<TokenId> piece_ids_;
+
+  // Pieces that wait, in order, for the cache's memory to arrive. The key of a long piece is not
+  // meant.
+  struct Waiting {
+    std::string_view piece;
+    PieceCache::Key key;
+  };
+  static constexpr std::size_t kWaiting = 16;
+  std::array<Waiting, kWaiting> waiting_;
+  std::size_t waiting_count_ = 0;
 };
 
 }  // namespace glassgpt::tokenizer

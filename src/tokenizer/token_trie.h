@@ -4,6 +4,7 @@
 #include <array>
 #include <bit>
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -16,9 +17,11 @@ namespace glassgpt::tokenizer {
 // once built.
 class TokenTrie {
  public:
+  using Entry = std::pair<std::string_view, TokenId>;
+
   TokenTrie() = default;
   // The tokens' bytes, all different and none empty.
-  explicit TokenTrie(std::vector<std::pair<std::string_view, TokenId>> tokens);
+  explicit TokenTrie(std::vector<Entry> tokens);
 
   struct Match {
     TokenId id = kNoToken;  // kNoToken: no token begins here
@@ -45,7 +48,8 @@ class TokenTrie {
   struct Node {
     TokenId id = kNoToken;
     std::uint32_t first_child = 0;  // if there are more than kMany: the index of their set
-    std::uint32_t children = 0;
+    std::uint16_t children = 0;
+    char byte = 0;  // that leads here
   };
 
   // A node of many children has a set of the bytes that lead to them.
@@ -56,6 +60,7 @@ class TokenTrie {
     std::uint32_t first_child = 0;
   };
 
+  void grow(std::span<const Entry> tokens, std::uint32_t root);
   void add_set(Node& node);
 
   std::uint32_t child(const Node& node, char byte) const noexcept {
@@ -69,7 +74,7 @@ class TokenTrie {
              static_cast<std::uint32_t>(std::popcount(word & (bit - 1)));
     }
     for (std::uint32_t i = node.first_child; i < node.first_child + node.children; ++i) {
-      if (bytes_[i] == byte) return i;
+      if (nodes_[i].byte == byte) return i;
     }
     return kNoNode;
   }
@@ -77,7 +82,6 @@ class TokenTrie {
   std::array<TokenId, 256> of_byte_{};
   std::vector<std::uint32_t> of_two_;
   std::vector<Node> nodes_;
-  std::vector<char> bytes_;  // the byte that leads to each node
   std::vector<ByteSet> sets_;
 };
 

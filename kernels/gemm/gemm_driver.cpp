@@ -162,7 +162,7 @@ void multiply_pieces(const Product& p, const Plan& plan, const float* packed_b, 
   for (std::size_t index = 0; index < plan.count(); ++index) {
     const std::size_t chunk = index / plan.pieces, piece = index % plan.pieces;
     const Range rows = part_of(p.m, chunk, plan.chunks);
-    if (chunk != packed_chunk) {
+    if (chunk != packed_chunk && p.k > 0) {
       kernel.pack_a(rows.size(), p.k,
                     p.a.data + (p.a.transposed ? rows.begin : rows.begin * p.a.stride), p.a.stride,
                     p.a.transposed, packed_a);

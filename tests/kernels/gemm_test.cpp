@@ -39,15 +39,12 @@ struct Oracle {
       : sum(s.m * s.n), magnitude(s.m * s.n) {
     for (std::size_t i = 0; i < s.m; ++i)
       for (std::size_t j = 0; j < s.n; ++j) {
-        const float* x = a.data() + (s.transpose_a ? i : i * s.k);
-        const float* y = b.data() + (s.transpose_b ? j * s.k : j);
         double total = 0, absolute = 0;
         for (std::size_t k = 0; k < s.k; ++k) {
-          const double term = static_cast<double>(*x) * static_cast<double>(*y);
-          total += term;
-          absolute += std::fabs(term);
-          x += s.transpose_a ? s.m : 1;
-          y += s.transpose_b ? 1 : s.n;
+          const double x = a[s.transpose_a ? k * s.m + i : i * s.k + k];
+          const double y = b[s.transpose_b ? j * s.k + k : k * s.n + j];
+          total += x * y;
+          absolute += std::fabs(x * y);
         }
         sum[i * s.n + j] = total;
         magnitude[i * s.n + j] = absolute;
@@ -205,8 +202,9 @@ struct Layer {
 };
 
 TEST_P(GemmOnIsa, LinearRowsHaveTheSameBytesForAnyBatchAndThreads) {
-  for (const auto& [k, n] :
-       {std::pair<std::size_t, std::size_t>{256, 200}, {768, 96}, {1100, 70}}) {
+  using Size = std::pair<std::size_t, std::size_t>;
+  for (const Size& size : {Size{256, 200}, Size{768, 96}, Size{1100, 70}}) {
+    const std::size_t k = size.first, n = size.second;
     const Layer layer(61, k, n);
     const WeightMatrix w = layer.weight(options());
     const auto run = [&](std::size_t first, std::size_t rows, int threads, std::vector<float>& c) {

@@ -183,11 +183,11 @@ class Embed : public Command {
                       *writer);
     const EmbedCounts counts = pipeline.run(source, progress);
     if (!output_.empty() || counts.truncated_texts > 0) {
-      progress.line(
-          fmt::format("{}: {} texts, {} tokens, {} rows of {} arrays, {} texts truncated, "
-                      "{:.2f} s",
-                      output_.empty() ? "embed" : output_, counts.texts, counts.tokens, counts.rows,
-                      kinds.size(), counts.truncated_texts, seconds_now() - start));
+      progress.line(fmt::format("{}: {}, {}, {} in each of {}, {} truncated, {:.2f} s",
+                                output_.empty() ? "embed" : output_, counted(counts.texts, "text"),
+                                counted(counts.tokens, "token"), counted(counts.rows, "row"),
+                                counted(kinds.size(), "array"),
+                                counted(counts.truncated_texts, "text"), seconds_now() - start));
     }
   }
 
@@ -403,8 +403,9 @@ class Embed : public Command {
                        .dump() +
                    "\n");
     } else {
-      output.write(fmt::format("{} texts, {} tokens, {} rows, {} texts truncated\n", counts.texts,
-                               counts.tokens, counts.rows, counts.truncated_texts) +
+      output.write(fmt::format("{}, {}, {}, {} truncated\n", counted(counts.texts, "text"),
+                               counted(counts.tokens, "token"), counted(counts.rows, "row"),
+                               counted(counts.truncated_texts, "text")) +
                    table.to_string("  ") + fmt::format("{} bytes in all\n", total));
     }
     output.finish();

@@ -83,8 +83,8 @@ class TableWriter : public TextByText {
 
  protected:
   void write_text(const EmbeddedText& text, std::size_t first_row) override {
-    output_.write(fmt::format("{}text {}: \"{}\"  {} tokens{}\n", any_ ? "\n" : "", text.id,
-                              readable_excerpt(text.bytes, 60), text.ids.size(),
+    output_.write(fmt::format("{}text {}: \"{}\"  {}{}\n", any_ ? "\n" : "", text.id,
+                              readable_excerpt(text.bytes, 60), counted(text.ids.size(), "token"),
                               text.truncated() ? fmt::format(" of {}", text.tokens) : ""));
     any_ = true;
     if (text.rows() == 0) return;

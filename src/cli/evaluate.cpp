@@ -99,9 +99,10 @@ class Evaluate : public Command {
   }
 
   static std::string report(const EvaluationResult& result, std::size_t texts) {
-    return fmt::format(
-        "{} texts, {} tokens, {} bytes\n{:.4f} nats per token, {:.4f} bits per byte\n", texts,
-        result.tokens, result.bytes, result.nats_per_token(), result.bits_per_byte());
+    return fmt::format("{}, {}, {}\n{:.4f} nats per token, {:.4f} bits per byte\n",
+                       counted(texts, "text"), counted(result.tokens, "token"),
+                       counted(result.bytes, "byte"), result.nats_per_token(),
+                       result.bits_per_byte());
   }
 
   EvaluationOptions options_;

@@ -126,7 +126,7 @@ class Generate : public Command {
     stream.end();
     const double seconds = std::max(1e-9, seconds_now() - start);
     Progress(common.quiet)
-        .line(fmt::format("{} tokens in {:.2f} s, {} tokens/s", made.size(), seconds,
+        .line(fmt::format("{} in {:.2f} s, {} tokens/s", counted(made.size(), "token"), seconds,
                           short_count(static_cast<double>(made.size()) / seconds)));
   }
 

@@ -80,11 +80,23 @@ ordered_json describe(const ModelConfig& config) {
           {"tie_word_embeddings", config.tie_word_embeddings}};
 }
 
+// Wants the last stage before the logits: a pass for it packs what embed packs.
+class FinalStage : public Observer {
+ public:
+  bool wants(Stage stage, std::size_t) const override { return stage == Stage::kFinal; }
+  void on_stage(const StageView&) override {}
+};
+
 // Null if there is none and none was asked for.
 ordered_json describe_model(const CommonOptions& common) {
   if (find_model_directory(common).empty()) return nullptr;
   const auto directory = model_directory(common);
   const Model model = Model::load(directory);
+  // Weights are packed by the first pass that needs them.
+  const TokenId first = 0;
+  const std::size_t offsets[] = {0, 1};
+  FinalStage observer;
+  model.forward(Batch{{&first, 1}, offsets}, observer, {common.threads, common.gemm_choice()});
   ordered_json about = {{"directory", directory.string()},
                         {"parameters", model.config().parameters()},
                         {"weight_bytes", model.weight_bytes()},

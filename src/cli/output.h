@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -61,6 +62,8 @@ std::string clock_time(double seconds);
 std::string short_count(double count);
 // "512 bytes", "3.4 MB" (powers of 1000)
 std::string byte_count(double bytes);
+// "1 text", "2 texts"
+std::string counted(std::uint64_t count, std::string_view noun);
 double seconds_now();
 
 // Set by SIGINT and SIGTERM; a second signal ends the process at once.

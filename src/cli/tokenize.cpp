@@ -41,8 +41,8 @@ std::string token_table(const Tokenizer& tokenizer, const Text& text, const Enco
                    fmt::format("{}..{}", span.byte_begin, span.byte_end),
                    fmt::format("{}..{}", span.char_begin, span.char_end)});
   }
-  return fmt::format("{}: {} tokens, {} bytes\n", text.where, encoding.ids.size(),
-                     text.bytes.size()) +
+  return fmt::format("{}: {}, {}\n", text.where, counted(encoding.ids.size(), "token"),
+                     counted(text.bytes.size(), "byte")) +
          table.to_string("  ");
 }
 

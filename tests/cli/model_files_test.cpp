@@ -139,6 +139,9 @@ TEST_F(Program, InfoDescribesTheModel) {
   EXPECT_EQ(info["model"]["parameters"], 320 * kWidth + kLayers * block + 2 * kWidth);
   EXPECT_GE(info["model"]["weight_bytes"].get<std::size_t>(),
             4 * info["model"]["parameters"].get<std::size_t>());
+  // The products of the blocks are packed, and padded to whole tiles.
+  const json packed = json::parse(output_of({"info", "--json", "--gemm", "simd"}));
+  EXPECT_GE(packed["model"]["packed_bytes"].get<std::size_t>(), 4 * kLayers * 12 * kWidth * kWidth);
   EXPECT_EQ(info["machine"]["threads"], 2);
   EXPECT_NE(output_of({"info"}).find("3 layers, width 24, 3 heads of 8"), std::string::npos);
 }

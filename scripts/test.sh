@@ -89,7 +89,8 @@ build_preset() {
 
 test_asan_ubsan() {
   build_preset asan-ubsan &&
-    UBSAN_OPTIONS=print_stacktrace=1 ctest --test-dir "$work/asan-ubsan" --parallel "$jobs" --output-on-failure --no-tests=error
+    UBSAN_OPTIONS=print_stacktrace=1 LSAN_OPTIONS="suppressions=$root/tests/leaks.supp:print_suppressions=0" \
+      ctest --test-dir "$work/asan-ubsan" --parallel "$jobs" --output-on-failure --no-tests=error
 }
 
 # The tests whose name says that they use threads; the others would only run slower.

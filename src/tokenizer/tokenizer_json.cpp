@@ -154,7 +154,7 @@ class Reader {
     if (!type.is_null() && type != "BPE") unsupported("the model " + type_of(model));
     for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"}) {
       const json& value = member(model, key);
-      if (!value.is_null() && value != "") unsupported(std::string("the model's ") + key);
+      if (!value.is_null() && value != json("")) unsupported(std::string("the model's ") + key);
     }
     const json& dropout = member(model, "dropout");
     if (!dropout.is_null() && dropout != 0.0) unsupported("the model's dropout");

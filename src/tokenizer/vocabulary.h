@@ -51,7 +51,7 @@ class Vocabulary {
   };
 
   void grow_index();
-  std::size_t slot_of(std::string_view bytes) const noexcept;
+  std::size_t slot_of(std::string_view wanted) const noexcept;
 
   std::string text_;
   std::vector<Entry> entries_;

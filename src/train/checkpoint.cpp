@@ -67,15 +67,18 @@ json to_json(const RunState& state, const RunIdentity& identity) {
 }
 
 RunState state_from_json(const json& object) {
+  // get_ref, not get: it refuses a number that is not unsigned instead of converting it.
+  const auto number = [&](const char* key) -> std::uint64_t {
+    return object.at(key).get_ref<const json::number_unsigned_t&>();
+  };
   RunState state;
-  state.step = object.at("step").get<std::uint64_t>();
-  state.windows = object.at("windows").get<std::uint64_t>();
-  state.tokens = object.at("tokens").get<std::uint64_t>();
-  state.interval_loss = std::bit_cast<double>(object.at("interval_loss").get<std::uint64_t>());
-  state.interval_tokens = object.at("interval_tokens").get<std::uint64_t>();
+  state.step = number("step");
+  state.windows = number("windows");
+  state.tokens = number("tokens");
+  state.interval_loss = std::bit_cast<double>(number("interval_loss"));
+  state.interval_tokens = number("interval_tokens");
   if (object.contains("best_bits_per_byte")) {
-    state.best_bits_per_byte =
-        std::bit_cast<double>(object.at("best_bits_per_byte").get<std::uint64_t>());
+    state.best_bits_per_byte = std::bit_cast<double>(number("best_bits_per_byte"));
   }
   return state;
 }

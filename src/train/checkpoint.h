@@ -36,7 +36,7 @@ void write_checkpoint(const std::filesystem::path& file, Learner& learner, const
 // Fills the learner. Throws Error: kMalformed for a file that is not a whole, undamaged checkpoint
 // of this shape; kUnsupported if it is one of another run (config, tokenizer, corpus or seed,
 // named). The learner is unchanged after an Error.
-RunState read_checkpoint(const std::filesystem::path& file, Learner& learner,
+RunState read_checkpoint(const std::filesystem::path& path, Learner& learner,
                          const RunIdentity& identity);
 
 // checkpoints/step_00001000.safetensors below a run's directory.

@@ -80,6 +80,7 @@ TokenFile::TokenFile(const std::filesystem::path& file, std::size_t vocab_size) 
 void TokenFile::read(std::size_t stream, std::uint64_t begin, std::span<TokenId> out) const {
   const std::byte* from =
       map_.bytes().data() + sizeof(TokenFileHeader) + (streams_[stream].first + begin) * width_;
+  if (out.empty()) return;  // memcpy takes no null pointer, also for nothing
   if (width_ == 4) {
     std::memcpy(out.data(), from, out.size_bytes());
     return;

@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <limits>
 #include <random>
 #include <stdexcept>
@@ -83,9 +83,8 @@ void expect_same_bytes(const Seen& found, const Seen& expected) {
   ASSERT_EQ(found.size(), expected.size());
   for (const auto& [key, data] : expected) {
     ASSERT_TRUE(found.contains(key));
-    const std::vector<float>&a = found.at(key).values, &b = data.values;
-    EXPECT_TRUE(a.size() == b.size() &&
-                std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0)
+    const std::span<const float> a = found.at(key).values, b = data.values;
+    EXPECT_TRUE(std::ranges::equal(std::as_bytes(a), std::as_bytes(b)))
         << stage_name(std::get<Stage>(key)) << " of block " << std::get<1>(key);
   }
 }

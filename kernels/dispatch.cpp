@@ -26,6 +26,7 @@ bool cpu_supports(std::string_view isa) {
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
            __builtin_cpu_supports("avx512cd");
+  if (isa == "avx512bf16") return cpu_supports("avx512") && __builtin_cpu_supports("avx512bf16");
 #endif
   return false;
 }

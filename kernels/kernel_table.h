@@ -18,9 +18,9 @@
 namespace glassgpt::kernels {
 
 struct KernelTable {
-  const char* isa;    // "scalar", "sse2", "avx2", "avx512", "neon64"
+  const char* isa;    // "scalar", "sse2", "avx2", "avx512", "avx512bf16", "neon64"
   std::size_t lanes;  // floats per vector
-  GemmKernel gemm;
+  GemmKernel gemm, gemm_bf16;
   LayerNormFn* layer_norm;
   LayerNormBackwardFn* layer_norm_backward;
   LayerNormBackwardParametersFn* layer_norm_backward_parameters;

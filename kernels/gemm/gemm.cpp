@@ -31,10 +31,30 @@ const KernelTable& table_of(const GemmOptions& options) {
   return options.kernels != nullptr ? *options.kernels : active_kernels();
 }
 
+const GemmKernel& kernel_of(const KernelTable& kernels, NumberType type) {
+  return type == NumberType::kBFloat16 ? kernels.gemm_bf16 : kernels.gemm;
+}
+
+// BLAS has no product of bfloat16 that every machine offers; the reference would be that of
+// float32.
+void check_type(const GemmOptions& options) {
+  if (options.type == NumberType::kBFloat16 && options.backend != GemmBackend::kAuto &&
+      options.backend != GemmBackend::kSimd)
+    throw std::invalid_argument("gemm: bfloat16 is multiplied by the backends auto and simd only");
+}
+
 // The rule of `auto`, with its measurement, is in kernels/README.md: always ours, because
 // OpenBLAS's bytes depend on M and on threads, whatever its speed.
 bool uses_packed(GemmBackend backend) {
   return backend == GemmBackend::kAuto || backend == GemmBackend::kSimd;
+}
+
+std::string name_of(const KernelTable& kernels, NumberType type) {
+  return std::string(kernels.isa) + (type == NumberType::kBFloat16 ? " in bfloat16" : "");
+}
+
+std::string packed_name(const WeightMatrix& b) {
+  return b.packed_for() == nullptr ? "nothing" : name_of(*b.packed_for(), b.packed_type());
 }
 
 }  // namespace
@@ -69,17 +89,21 @@ WeightMatrix::WeightMatrix(std::size_t k, std::size_t n, const float* data, std:
 
 void WeightMatrix::pack(GemmOptions options) {
   check_threads(options);
+  check_type(options);
   if (!uses_packed(options.backend)) return;
   const KernelTable& kernels = table_of(options);
+  const GemmKernel& kernel = kernel_of(kernels, options.type);
   packed_for_ = nullptr;
-  float* packed = packed_.reserve(packed_floats(k_, n_, kernels));
-  pack_weights(k_, n_, {data_, row_stride_, transposed_}, kernels, options.threads, packed);
+  float* packed = packed_.reserve(packed_floats(k_, n_, kernel));
+  pack_weights(k_, n_, {data_, row_stride_, transposed_}, kernel, options.threads, packed);
   packed_for_ = &kernels;
+  packed_type_ = options.type;
 }
 
 void linear(std::size_t m, const float* a, std::size_t a_stride, const WeightMatrix& b,
             const Epilogue& epilogue, float* c, std::size_t c_stride, const GemmOptions& options) {
   check_threads(options);
+  check_type(options);
   check_stride("A", m, a_stride, b.k());
   check_stride("C", m, c_stride, b.n());
   if (epilogue.pre_activation != nullptr)
@@ -98,13 +122,13 @@ void linear(std::size_t m, const float* a, std::size_t a_stride, const WeightMat
                         .c_stride = c_stride,
                         .epilogue = epilogue,
                         .threads = options.threads,
-                        .kernels = &kernels};
+                        .kernels = &kernels,
+                        .kernel = &kernel_of(kernels, options.type)};
   if (options.backend == GemmBackend::kReference) return gemm_reference(product);
   if (options.backend == GemmBackend::kBlas) return gemm_blas(product);
-  if (b.packed_for() != &kernels)
-    throw std::invalid_argument(std::string("linear: got a weight packed for ") +
-                                (b.packed_for() == nullptr ? "nothing" : b.packed_for()->isa) +
-                                ", expected pack() for " + kernels.isa);
+  if (b.packed_for() != &kernels || b.packed_type() != options.type)
+    throw std::invalid_argument("linear: got a weight packed for " + packed_name(b) +
+                                ", expected pack() for " + name_of(kernels, options.type));
   gemm_simd_packed(product, b.packed());
 }
 
@@ -112,10 +136,12 @@ void gemm(bool transpose_a, bool transpose_b, std::size_t m, std::size_t n, std:
           const float* a, std::size_t a_stride, const float* b, std::size_t b_stride,
           bool accumulate, float* c, std::size_t c_stride, const GemmOptions& options) {
   check_threads(options);
+  check_type(options);
   check_stride("A", transpose_a ? k : m, a_stride, transpose_a ? m : k);
   check_stride("B", transpose_b ? n : k, b_stride, transpose_b ? k : n);
   check_stride("C", m, c_stride, n);
   if (m == 0 || n == 0) return;
+  const KernelTable& kernels = table_of(options);
   const Product product{.m = m,
                         .n = n,
                         .k = k,
@@ -126,7 +152,8 @@ void gemm(bool transpose_a, bool transpose_b, std::size_t m, std::size_t n, std:
                         .c_stride = c_stride,
                         .epilogue = {},
                         .threads = options.threads,
-                        .kernels = &table_of(options)};
+                        .kernels = &kernels,
+                        .kernel = &kernel_of(kernels, options.type)};
   if (options.backend == GemmBackend::kReference) return gemm_reference(product);
   if (options.backend == GemmBackend::kBlas) return gemm_blas(product);
   gemm_simd(product);

@@ -13,7 +13,10 @@
 // Precision (simd): float32 fused multiply-adds (two roundings on sse2 and scalar) in ascending k
 // within blocks of 512; the blocks' sums are added in ascending order, to C first where it
 // accumulates. |error| <= 2 K 2^-24 sum |a||b|. The reference accumulates in double and rounds
-// once.
+// once. In bfloat16 (simd, auto) A and B are rounded to 8 bits of precision first, to nearest, ties
+// to even: 2^-8 sum |a||b| more. Products are then exact, and are added in float32 in ascending
+// pairs of k, the odd one first, within blocks of 1024. avx512bf16 uses the CPU's own dot product,
+// which takes subnormal numbers for 0 and turns no other byte.
 //
 // Reproducibility (simd, reference, auto): the bytes of a row of C depend on that row of A, on B
 // and on the ISA alone; not on M, on the other rows, on strides or on threads. blas promises none
@@ -22,7 +25,7 @@
 // Cost: 2 M N K floating-point operations; 4 (M K + K N) bytes read, 4 M N written.
 //
 // Source: Goto and van de Geijn 2008, "Anatomy of High-Performance Matrix Multiplication"; Van Zee
-// and van de Geijn 2015 (BLIS). Tests: tests/kernels/gemm_test.cpp. Benchmarks:
+// and van de Geijn 2015 (BLIS). Tests: tests/kernels/gemm_test.cpp, gemm_bf16_test.cpp. Benchmarks:
 // gemm/IMPLEMENTATION/MxKxN.
 #pragma once
 #include <cstddef>
@@ -36,11 +39,15 @@ struct KernelTable;
 
 enum class GemmBackend { kAuto, kSimd, kBlas, kReference };
 
+enum class NumberType { kFloat32, kBFloat16 };
+
 struct GemmOptions {
   GemmBackend backend = GemmBackend::kAuto;
   int threads = 1;
   // Null: active_kernels(). Tests and benchmarks name another.
   const KernelTable* kernels = nullptr;
+  // What A and B are rounded to before they are multiplied; sums and C are float32 either way.
+  NumberType type = NumberType::kFloat32;
 };
 
 enum class Activation { kNone, kGeluTanh, kGeluErf };
@@ -96,6 +103,7 @@ class WeightMatrix {
   std::size_t packed_bytes() const noexcept { return packed_.bytes(); }
   const float* packed() const noexcept { return packed_.data(); }
   const KernelTable* packed_for() const noexcept { return packed_for_; }  // null: not packed
+  NumberType packed_type() const noexcept { return packed_type_; }
 
  private:
   std::size_t k_ = 0, n_ = 0;
@@ -104,6 +112,7 @@ class WeightMatrix {
   bool transposed_ = false;
   PackedBuffer packed_;
   const KernelTable* packed_for_ = nullptr;
+  NumberType packed_type_ = NumberType::kFloat32;
 };
 
 // C[M, N] = epilogue(A[M, K] B). A's rows lie a_stride apart, C's c_stride. Bytes of a row of C

@@ -25,6 +25,7 @@ struct Product {
   Epilogue epilogue;
   int threads;
   const KernelTable* kernels;
+  const GemmKernel* kernel;  // of `kernels`, for the kind of number
 };
 
 void gemm_reference(const Product& product);
@@ -34,8 +35,8 @@ void gemm_simd(const Product& product);
 // The same with B packed before (product.b is not looked at), and the packing: `packed` has
 // packed_floats() floats.
 void gemm_simd_packed(const Product& product, const float* packed);
-std::size_t packed_floats(std::size_t k, std::size_t n, const KernelTable& kernels) noexcept;
-void pack_weights(std::size_t k, std::size_t n, const Operand& b, const KernelTable& kernels,
+std::size_t packed_floats(std::size_t k, std::size_t n, const GemmKernel& kernel) noexcept;
+void pack_weights(std::size_t k, std::size_t n, const Operand& b, const GemmKernel& kernel,
                   int threads, float* packed);
 
 }  // namespace glassgpt::kernels

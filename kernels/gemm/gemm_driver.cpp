@@ -12,16 +12,16 @@ namespace {
 
 constexpr std::size_t divide_up(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
 
-// Floats of packed A that a thread goes through per panel of B: half of a 1 MB L2 cache, so that
+// Words of packed A that a thread goes through per panel of B: half of a 1 MB L2 cache, so that
 // the panel fits beside it.
-constexpr std::size_t kPackedAFloats = 128 * 1024;
-// Floats of B that gemm() packs at a time, and values of k of it: they stay in the last cache until
-// they are used.
-constexpr std::size_t kPackedBFloats = 1024 * 1024;
-constexpr std::size_t kPackedBDepth = 2 * kGemmKBlock;
+constexpr std::size_t kPackedAFloats = std::size_t{128} * 1024;
+// Words of B that gemm() packs at a time, and how many of a column: they stay in the last cache
+// until they are used.
+constexpr std::size_t kPackedBFloats = std::size_t{1024} * 1024;
+constexpr std::size_t kPackedBWords = 2 * kGemmKBlock;
 // Columns of one piece of work. An activation function runs over them while they are in cache.
 constexpr std::size_t kPieceCols = 256;
-// Tile steps (a whole tile, one value of k: about 24 cycles) that pay for waking a thread (some
+// Tile steps (a whole tile, one word of k: about 24 cycles) that pay for waking a thread (some
 // microseconds).
 constexpr std::size_t kMinStepsPerThread = 4096;
 // Pieces per thread: threads that are interrupted leave theirs to the others.
@@ -39,7 +39,7 @@ Range part_of(std::size_t count, std::size_t part, std::size_t parts) {
 }
 
 std::size_t tile_floats(std::size_t k, const GemmKernel& kernel) {
-  return divide_up(k, kGemmKBlock) * kernel.mr * kGemmAStride;
+  return divide_up(kernel.words(k), kGemmKBlock) * kernel.mr * kGemmAStride;
 }
 
 // How C is cut: chunks of rows whose part of A a thread packs at once, and for each chunk pieces of
@@ -76,7 +76,7 @@ Plan make_plan(std::size_t m, std::size_t n, std::size_t k, std::size_t threads,
 
 std::size_t useful_threads(std::size_t m, std::size_t n, std::size_t k, int threads,
                            const GemmKernel& kernel) {
-  const std::size_t steps = divide_up(m, kernel.mr) * divide_up(n, kernel.nr) * k;
+  const std::size_t steps = divide_up(m, kernel.mr) * divide_up(n, kernel.nr) * kernel.words(k);
   return std::clamp(steps / kMinStepsPerThread, std::size_t{1}, static_cast<std::size_t>(threads));
 }
 
@@ -89,10 +89,10 @@ struct Scratch {
   std::size_t packed_a_floats, aside_floats;
 
   Scratch(const Product& p, std::size_t k, const Plan& plan)
-      : packed_a_floats(plan.chunk_tiles * tile_floats(k, p.kernels->gemm)),
-        aside_floats(needs_aside(p.epilogue) ? plan.chunk_tiles * p.kernels->gemm.mr *
-                                                   plan.piece_panels * p.kernels->gemm.nr
-                                             : 0) {}
+      : packed_a_floats(plan.chunk_tiles * tile_floats(k, *p.kernel)),
+        aside_floats(needs_aside(p.epilogue)
+                         ? plan.chunk_tiles * p.kernel->mr * plan.piece_panels * p.kernel->nr
+                         : 0) {}
   std::size_t floats() const { return packed_a_floats + aside_floats; }
 };
 
@@ -131,13 +131,14 @@ void multiply_piece(const Product& p, Range rows, Range cols, const float* packe
     c = aside;
     c_stride = cols.size();
   }
-  p.kernels->gemm.block(
+  const std::size_t words = p.kernel->words(p.k);
+  p.kernel->block(
       {.rows = rows.size(),
        .cols = cols.size(),
-       .k = p.k,
+       .words = words,
        .a = packed_a,
        .b = panels,
-       .panel_stride = p.k * p.kernels->gemm.nr,
+       .panel_stride = words * p.kernel->nr,
        .c = c,
        .c_stride = c_stride,
        .accumulate = p.accumulate,
@@ -154,7 +155,7 @@ void multiply_piece(const Product& p, Range rows, Range cols, const float* packe
 // ones are small.
 void multiply_pieces(const Product& p, const Plan& plan, const float* packed_b, float* scratch,
                      const Scratch& layout) {
-  const GemmKernel& kernel = p.kernels->gemm;
+  const GemmKernel& kernel = *p.kernel;
   float* packed_a = scratch + static_cast<std::size_t>(omp_get_thread_num()) * layout.floats();
   float* aside = packed_a + layout.packed_a_floats;
   std::size_t packed_chunk = plan.chunks;
@@ -170,7 +171,8 @@ void multiply_pieces(const Product& p, const Plan& plan, const float* packed_b, 
     }
     const std::size_t panel = piece * plan.piece_panels;
     const Range cols = {panel * kernel.nr, std::min((panel + plan.piece_panels) * kernel.nr, p.n)};
-    multiply_piece(p, rows, cols, packed_a, packed_b + panel * p.k * kernel.nr, aside);
+    multiply_piece(p, rows, cols, packed_a, packed_b + panel * kernel.words(p.k) * kernel.nr,
+                   aside);
   }
 }
 
@@ -178,7 +180,7 @@ void multiply_pieces(const Product& p, const Plan& plan, const float* packed_b, 
 // source where those are rows of B, and whole panels where they are columns.
 void pack_shares(std::size_t k, std::size_t n, const Operand& b, const GemmKernel& kernel,
                  float* packed) {
-  const std::size_t panels = divide_up(n, kernel.nr), panel_stride = k * kernel.nr;
+  const std::size_t panels = divide_up(n, kernel.nr), panel_stride = kernel.words(k) * kernel.nr;
   constexpr std::size_t kShareRows = 64;
   const std::size_t shares = b.transposed ? panels : divide_up(k, kShareRows);
 #pragma omp for schedule(guided)
@@ -190,7 +192,7 @@ void pack_shares(std::size_t k, std::size_t n, const Operand& b, const GemmKerne
     } else {
       const std::size_t row = share * kShareRows;
       kernel.pack_b(std::min(kShareRows, k - row), n, b.data + row * b.stride, b.stride, false,
-                    packed + row * kernel.nr, panel_stride);
+                    packed + kernel.words(row) * kernel.nr, panel_stride);
     }
   }
 }
@@ -210,21 +212,21 @@ Product slice(const Product& p, Range cols, Range depth) {
 
 }  // namespace
 
-std::size_t packed_floats(std::size_t k, std::size_t n, const KernelTable& kernels) noexcept {
-  return divide_up(n, kernels.gemm.nr) * kernels.gemm.nr * k;
+std::size_t packed_floats(std::size_t k, std::size_t n, const GemmKernel& kernel) noexcept {
+  return divide_up(n, kernel.nr) * kernel.nr * kernel.words(k);
 }
 
-void pack_weights(std::size_t k, std::size_t n, const Operand& b, const KernelTable& kernels,
+void pack_weights(std::size_t k, std::size_t n, const Operand& b, const GemmKernel& kernel,
                   int threads, float* packed) {
-  constexpr std::size_t kMinFloatsPerThread = 64 * 1024;
+  constexpr std::size_t kMinFloatsPerThread = std::size_t{64} * 1024;
   const int useful = static_cast<int>(
       std::clamp(k * n / kMinFloatsPerThread, std::size_t{1}, static_cast<std::size_t>(threads)));
 #pragma omp parallel num_threads(useful) if (useful > 1)
-  pack_shares(k, n, b, kernels.gemm, packed);
+  pack_shares(k, n, b, kernel, packed);
 }
 
 void gemm_simd_packed(const Product& p, const float* packed) {
-  const GemmKernel& kernel = p.kernels->gemm;
+  const GemmKernel& kernel = *p.kernel;
   const std::size_t threads = useful_threads(p.m, p.n, p.k, p.threads, kernel);
   const Plan plan = make_plan(p.m, p.n, p.k, threads, kernel);
   const Scratch layout(p, p.k, plan);
@@ -234,16 +236,17 @@ void gemm_simd_packed(const Product& p, const float* packed) {
 }
 
 void gemm_simd(const Product& p) {
-  const GemmKernel& kernel = p.kernels->gemm;
-  const std::size_t depth = std::max<std::size_t>(std::min(p.k, kPackedBDepth), 1);
-  const std::size_t width =
-      std::min(std::max(kPackedBFloats / depth / kernel.nr, std::size_t{1}) * kernel.nr, p.n);
+  const GemmKernel& kernel = *p.kernel;
+  const std::size_t depth =
+      std::max<std::size_t>(std::min(p.k, kPackedBWords * kernel.k_per_word), 1);
+  const std::size_t columns = kPackedBFloats / kernel.words(depth) / kernel.nr;
+  const std::size_t width = std::min(std::max(columns, std::size_t{1}) * kernel.nr, p.n);
   const std::size_t threads = useful_threads(p.m, width, depth, p.threads, kernel);
   // A plan for all slices; what is left of the columns goes through with the same number of rows at
   // once.
   const Plan plan = make_plan(p.m, width, depth, threads, kernel);
   const Scratch layout(p, depth, plan);
-  const std::size_t b_floats = divide_up(packed_floats(depth, width, *p.kernels), 16) * 16;
+  const std::size_t b_floats = divide_up(packed_floats(depth, width, kernel), 16) * 16;
   float* packed_b = workspace(b_floats + layout.floats() * threads);
 #pragma omp parallel num_threads(static_cast <int>(threads)) if (threads > 1)
   for (std::size_t j = 0; j < p.n; j += width) {

@@ -1,17 +1,20 @@
 // The per-ISA part of the matrix product: packing, and the product of packed blocks.
 //
-// Packed A holds `rows` rows of op(A) in tiles of at most mr rows (as even as they go), each tile
-// in blocks of gemm_k_block values of k, each block as mr rows gemm_a_stride apart: a row's values
-// of k lie side by side, and all addresses of a block are one pointer plus constants. Packed B
-// holds panels of nr columns, each as k rows of nr values, zero beyond the last column.
+// Packed numbers are 32-bit words, held as floats: a float32, or two bfloat16 of consecutive k (the
+// lower half has the even one), so that one broadcast of A and one load of B feed either kind of
+// multiplication. Packed A holds `rows` rows of op(A) in tiles of at most mr rows (as even as they
+// go), each tile in blocks of gemm_k_block words of k, each block as mr rows gemm_a_stride apart: a
+// row's words lie side by side, and all addresses of a block are one pointer plus constants. Packed
+// B holds panels of nr columns, each as k / k_per_word (rounded up) rows of nr words, zero beyond
+// the last column and the last k.
 #pragma once
 
 #include "kernels/common.h"
 
 namespace glassgpt::kernels {
 
-// Sums run in ascending k within blocks of this many, and the blocks are added in ascending order:
-// the precision and the bytes of a result depend on it.
+// Sums run in ascending k within blocks of this many words, and the blocks are added in ascending
+// order: the precision and the bytes of a result depend on it.
 inline constexpr std::size_t kGemmKBlock = 512;
 // A cache line more than a block, so that the rows of a tile do not meet in the same set of a
 // cache.
@@ -21,9 +24,10 @@ inline constexpr std::size_t kGemmMaxTiles = 16;
 
 // C[rows, cols] = A B (+ C) (+ bias) (+ residual).
 struct GemmBlock {
-  std::size_t rows, cols, k;  // rows <= kGemmMaxTiles * mr; k may be 0
-  const float* a;             // packed
-  const float* b;             // packed panels, `panel_stride` floats apart
+  std::size_t rows, cols;  // rows <= kGemmMaxTiles * mr
+  std::size_t words;       // of k, per row of A; may be 0
+  const float* a;          // packed
+  const float* b;          // packed panels, `panel_stride` words apart
   std::size_t panel_stride;
   float* c;
   std::size_t c_stride;
@@ -41,15 +45,18 @@ using GemmPackAFn = void(std::size_t rows, std::size_t k, const float* a, std::s
                          bool transposed, float* packed) noexcept;
 
 // Packs op(B)[k, cols], element (k, j) at b[k * stride + j], or b[j * stride + k] when transposed,
-// into the rows that begin at `packed` of panels that lie panel_stride floats apart.
+// into the rows that begin at `packed` of panels that lie panel_stride words apart.
 using GemmPackBFn = void(std::size_t k, std::size_t cols, const float* b, std::size_t stride,
                          bool transposed, float* packed, std::size_t panel_stride) noexcept;
 
 struct GemmKernel {
   std::size_t mr, nr;
+  std::size_t k_per_word;
   GemmPackAFn* pack_a;
   GemmPackBFn* pack_b;
   GemmBlockFn* block;
+
+  std::size_t words(std::size_t k) const noexcept { return (k + k_per_word - 1) / k_per_word; }
 };
 
 }  // namespace glassgpt::kernels

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "kernels/gemm/gemm_kernel.h"
+#include "kernels/gemm/gemm_numbers_simd.h"
 #include "kernels/simd.h"
 
 namespace glassgpt::kernels {
@@ -85,15 +86,17 @@ inline void transpose(std::size_t rows, std::size_t cols, const float* src, std:
 
 inline std::size_t smaller(std::size_t a, std::size_t b) noexcept { return a < b ? a : b; }
 
-template <class Arch>
+template <class Arch, template <class> class Numbers>
 struct Gemm {
   using S = Simd<Arch>;
+  using N = Numbers<Arch>;
   using F32 = typename S::F32;
   static constexpr std::size_t kRows = GemmTile<Arch>::kRows;
   static constexpr std::size_t kVectors = GemmTile<Arch>::kVectors;
   static constexpr std::size_t kLanes = S::kLanes;
   static constexpr std::size_t kCols = kVectors * kLanes;
-  static constexpr std::size_t kTileBlock = kRows * kGemmAStride;  // floats of a packed block of A
+  static constexpr std::size_t kPerWord = N::kPerWord;
+  static constexpr std::size_t kTileBlock = kRows * kGemmAStride;  // words of a packed block of A
 
   // Rows of packed A's tile t of `tiles`: as even as they go, so that no tile is left with one row.
   static std::size_t first_row(std::size_t t, std::size_t tiles, std::size_t rows) noexcept {
@@ -102,25 +105,27 @@ struct Gemm {
 
   static void pack_a(std::size_t rows, std::size_t k, const float* a, std::size_t stride,
                      bool transposed, float* packed) noexcept {
-    constexpr std::size_t kChunk = 16;  // values of k: a cache line of each packed row
+    constexpr std::size_t kChunk = 16;  // words: a cache line of each packed row
+    constexpr std::size_t kBlock = kGemmKBlock * kPerWord;
     const std::size_t tiles = (rows + kRows - 1) / kRows;
-    const std::size_t blocks = (k + kGemmKBlock - 1) / kGemmKBlock;
+    const std::size_t blocks = (k + kBlock - 1) / kBlock;
     for (std::size_t block = 0; block < blocks; ++block) {
-      const std::size_t first_k = block * kGemmKBlock;
-      const std::size_t count = smaller(kGemmKBlock, k - first_k);
-      const std::size_t step = transposed ? kChunk : count;
+      const std::size_t count = smaller(kBlock, k - block * kBlock);
+      const std::size_t step = transposed ? kChunk * kPerWord : count;
       for (std::size_t done = 0; done < count; done += step) {
         for (std::size_t t = 0; t < tiles; ++t) {
           const std::size_t begin = first_row(t, tiles, rows), end = first_row(t + 1, tiles, rows);
-          float* to = packed + (t * blocks + block) * kTileBlock + done;
-          const std::size_t from_k = first_k + done;
+          float* to = packed + (t * blocks + block) * kTileBlock + done / kPerWord;
+          const std::size_t from_k = block * kBlock + done;
           if (transposed) {
-            transpose(smaller(step, count - done), end - begin, a + from_k * stride + begin, stride,
-                      to, kGemmAStride);
+            float words[kChunk * kRows];
+            const std::size_t values = smaller(step, count - done);
+            N::pack_columns(values, end - begin, a + from_k * stride + begin, stride, words, kRows);
+            transpose((values + kPerWord - 1) / kPerWord, end - begin, words, kRows, to,
+                      kGemmAStride);
           } else {
             for (std::size_t i = begin; i < end; ++i)
-              std::memcpy(to + (i - begin) * kGemmAStride, a + i * stride + from_k,
-                          count * sizeof(float));
+              N::pack_row(count, a + i * stride + from_k, to + (i - begin) * kGemmAStride);
           }
         }
       }
@@ -129,43 +134,39 @@ struct Gemm {
 
   static void pack_b(std::size_t k, std::size_t cols, const float* b, std::size_t stride,
                      bool transposed, float* packed, std::size_t panel_stride) noexcept {
-    constexpr std::size_t kChunk =
-        16;  // rows of k: read in order, written 16 rows of a panel at a time
+    // Values of k at a time: read in order, written 16 rows of a panel at a time.
+    constexpr std::size_t kChunk = 16 * kPerWord;
     for (std::size_t first_k = 0; first_k < k; first_k += kChunk) {
       const std::size_t count = smaller(kChunk, k - first_k);
+      const std::size_t rows = (count + kPerWord - 1) / kPerWord;
       for (std::size_t j = 0; j < cols; j += kCols) {
         const std::size_t width = smaller(kCols, cols - j);
-        float* to = packed + j / kCols * panel_stride + first_k * kCols;
-        if (transposed)
-          transpose(width, count, b + j * stride + first_k, stride, to, kCols);
-        else
-          copy_rows(count, width, b + first_k * stride + j, stride, to);
+        float* to = packed + j / kCols * panel_stride + first_k / kPerWord * kCols;
+        if (transposed) {
+          float words[kCols * 16];
+          for (std::size_t n = 0; n < width; ++n)
+            N::pack_row(count, b + (j + n) * stride + first_k, words + n * 16);
+          transpose(width, rows, words, 16, to, kCols);
+        } else {
+          N::pack_columns(count, width, b + first_k * stride + j, stride, to, kCols);
+        }
         if (width < kCols)
-          for (std::size_t i = 0; i < count; ++i)
+          for (std::size_t i = 0; i < rows; ++i)
             std::memset(to + i * kCols + width, 0, (kCols - width) * sizeof(float));
       }
     }
   }
 
-  static void copy_rows(std::size_t rows, std::size_t width, const float* from, std::size_t stride,
-                        float* to) noexcept {
-    if (width < kCols) {
-      for (std::size_t i = 0; i < rows; ++i)
-        std::memcpy(to + i * kCols, from + i * stride, width * sizeof(float));
-      return;
-    }
-    for (std::size_t i = 0; i < rows; ++i)
-      for (std::size_t v = 0; v < kVectors; ++v)
-        S::store(to + i * kCols + v * kLanes, S::load(from + i * stride + v * kLanes));
-  }
-
   // How far a tile has come: its place in C and in the blocks of k.
   struct TileStep {
-    std::size_t k;                // values of this block
+    std::size_t words;            // of this block
     const float *a, *b;           // of this block
     std::size_t row, col, width;  // in C; width counts the columns of all panels of this tile
     bool first, last;             // block of k; `sums` hold nothing before the first
     float* sums;                  // [Panels][kRows, kCols] of the blocks before
+    // The share of the next block of B that this tile asks for, four words of k at a time.
+    const float* next_b;
+    std::size_t next_lines;
   };
 
   template <std::size_t Rows, std::size_t Panels>
@@ -178,21 +179,29 @@ struct Gemm {
     const float* a = step.a;
     const float* b = step.b;
     const std::size_t panel_stride = g.panel_stride;
-#pragma GCC unroll 4
-    for (std::size_t k = 0; k < step.k; ++k) {
+    const auto multiply = [&]() __attribute__((always_inline)) {
       F32 b_row[kTileVectors];
       unrolled<kTileVectors>([&](auto v) __attribute__((always_inline)) {
         b_row[v] = S::load(b + (v / kVectors) * panel_stride + (v % kVectors) * kLanes);
       });
       unrolled<Rows>([&](auto i) __attribute__((always_inline)) {
-        const F32 a_value = S::set(a[i * kGemmAStride]);
+        const F32 a_word = S::set(a[i * kGemmAStride]);
         unrolled<kTileVectors>([&](auto v) __attribute__((always_inline)) {
-          sum[i][v] = S::fma(a_value, b_row[v], sum[i][v]);
+          sum[i][v] = N::multiply_add(a_word, b_row[v], sum[i][v]);
         });
       });
       a += 1;
       b += kCols;
+    };
+    std::size_t k = 0;
+    const float* next_b = step.next_b;
+    for (; k + kAtOnce <= step.words; k += kAtOnce) {
+      for (std::size_t line = 0; line < step.next_lines; ++line, next_b += kLine)
+        __builtin_prefetch(next_b, 0, 2);
+#pragma GCC unroll 4
+      for (std::size_t i = 0; i < kAtOnce; ++i) multiply();
     }
+    for (; k < step.words; ++k) multiply();
     const auto place = [](auto i, auto v) __attribute__((always_inline)) {
       return (v / kVectors * kRows + i) * kCols + v % kVectors * kLanes;
     };
@@ -270,11 +279,14 @@ struct Gemm {
   // C lies beyond the inner caches: asking for the next tile's while this one is computed hides the
   // way.
   static void prefetch_c(const GemmBlock& g, std::size_t row, std::size_t col) noexcept {
-    constexpr std::size_t kLine = 64 / sizeof(float);
     for (std::size_t i = row; i < smaller(row + kRows, g.rows); ++i)
       for (std::size_t j = 0; j < kCols; j += kLine)
         __builtin_prefetch(g.c + i * g.c_stride + smaller(col + j, g.cols - 1), 1);
   }
+
+  // Steps of k between requests for the next block of B.
+  static constexpr std::size_t kAtOnce = 4;
+  static constexpr std::size_t kLine = 64 / sizeof(float);
 
   using TileFn = void(const GemmBlock&, const TileStep&) noexcept;
 
@@ -294,7 +306,11 @@ struct Gemm {
     alignas(64) float sums[kGemmMaxTiles * kRows * kCols];
     const std::size_t tiles = (g.rows + kRows - 1) / kRows;
     // An empty sum is one block of nothing: the epilogue still applies.
-    const std::size_t blocks = g.k == 0 ? 1 : (g.k + kGemmKBlock - 1) / kGemmKBlock;
+    const std::size_t blocks = g.words == 0 ? 1 : (g.words + kGemmKBlock - 1) / kGemmKBlock;
+    // A block of B comes from memory while the one before is computed: each tile asks for its
+    // share.
+    const std::size_t lines_at_once = kAtOnce * kCols / kLine;
+    const std::size_t share = (lines_at_once + tiles - 1) / tiles;
     std::size_t panels = 1;
     for (std::size_t col = 0; col < g.cols; col += panels * kCols) {
       panels = g.rows <= kPairRows && col + kCols < g.cols ? 2 : 1;
@@ -312,15 +328,19 @@ struct Gemm {
             else if (col + panels * kCols < g.cols)
               prefetch_c(g, 0, col + panels * kCols);
           }
-          const TileStep step{.k = smaller(kGemmKBlock, g.k - kb * kGemmKBlock),
+          const std::size_t words = smaller(kGemmKBlock, g.words - kb * kGemmKBlock);
+          const float* b = panel + kb * kGemmKBlock * kCols;
+          const TileStep step{.words = words,
                               .a = g.a + (t * blocks + kb) * kTileBlock,
-                              .b = panel + kb * kGemmKBlock * kCols,
+                              .b = b,
                               .row = row,
                               .col = col,
                               .width = smaller(panels * kCols, g.cols - col),
                               .first = kb == 0 && !g.accumulate,
                               .last = kb + 1 == blocks,
-                              .sums = tile_sums};
+                              .sums = tile_sums,
+                              .next_b = b + words * kCols + t * share * (words / kAtOnce) * kLine,
+                              .next_lines = share};
           if (panels == 2)
             run_tile<2>(rows, g, step, std::make_index_sequence<kPairRows>{});
           else
@@ -330,7 +350,7 @@ struct Gemm {
     }
   }
 
-  static constexpr GemmKernel kKernel = {kRows, kCols, pack_a, pack_b, block};
+  static constexpr GemmKernel kKernel = {kRows, kCols, kPerWord, pack_a, pack_b, block};
 };
 
 }  // namespace

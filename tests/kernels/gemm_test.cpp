@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <cmath>
+#include <cstdint>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -32,17 +34,29 @@ struct Shape {
   }
 };
 
+// Rounded to the 8 bits of a bfloat16, to nearest, ties to even, by arithmetic in double.
+double as_bfloat16(double x) {
+  int exponent = 0;
+  const double fraction = std::frexp(x, &exponent);  // NaN, infinity and 0 stay what they are
+  return std::ldexp(std::nearbyint(std::ldexp(fraction, 8)), exponent - 8);
+}
+
 // op(A) op(B) and sum |a||b| in double; values row-major as stored.
 struct Oracle {
   std::vector<double> sum, magnitude;
-  Oracle(const Shape& s, const std::vector<float>& a, const std::vector<float>& b)
+  Oracle(const Shape& s, const std::vector<float>& a, const std::vector<float>& b,
+         NumberType type = NumberType::kFloat32)
       : sum(s.m * s.n), magnitude(s.m * s.n) {
     for (std::size_t i = 0; i < s.m; ++i)
       for (std::size_t j = 0; j < s.n; ++j) {
         double total = 0, absolute = 0;
         for (std::size_t k = 0; k < s.k; ++k) {
-          const double x = a[s.transpose_a ? k * s.m + i : i * s.k + k];
-          const double y = b[s.transpose_b ? j * s.k + k : k * s.n + j];
+          double x = a[s.transpose_a ? k * s.m + i : i * s.k + k];
+          double y = b[s.transpose_b ? j * s.k + k : k * s.n + j];
+          if (type == NumberType::kBFloat16) {
+            x = as_bfloat16(x);
+            y = as_bfloat16(y);
+          }
           total += x * y;
           absolute += std::fabs(x * y);
         }
@@ -90,13 +104,21 @@ void expect_exact_on_integers(const Shape& s, const GemmOptions& options, std::u
       << s.name() << " accumulating";
 }
 
-class GemmOnIsa : public testing::TestWithParam<const KernelTable*> {
+// Every instruction set, in float32 and in bfloat16.
+class GemmOnIsa : public testing::TestWithParam<std::tuple<const KernelTable*, NumberType>> {
  protected:
-  GemmOptions options(int threads = 1) const { return {GemmBackend::kSimd, threads, GetParam()}; }
+  static const KernelTable& kernels() { return *std::get<0>(GetParam()); }
+  static NumberType type() { return std::get<1>(GetParam()); }
+  static const GemmKernel& kernel() {
+    return type() == NumberType::kBFloat16 ? kernels().gemm_bf16 : kernels().gemm;
+  }
+  static GemmOptions options(int threads = 1) {
+    return {GemmBackend::kSimd, threads, &kernels(), type()};
+  }
 };
 
 TEST_P(GemmOnIsa, IsExactOnIntegersForEveryHeightAndTranspose) {
-  const auto [mr, nr] = std::pair{GetParam()->gemm.mr, GetParam()->gemm.nr};
+  const auto [mr, nr] = std::pair{kernel().mr, kernel().nr};
   std::uint32_t seed = 1;
   for (std::size_t m = 0; m <= 2 * mr + 1; ++m)
     for (const std::size_t n : {std::size_t{0}, std::size_t{1}, nr - 1, nr, 2 * nr + 1})
@@ -107,7 +129,7 @@ TEST_P(GemmOnIsa, IsExactOnIntegersForEveryHeightAndTranspose) {
 }
 
 TEST_P(GemmOnIsa, IsExactOnIntegersForEveryWidthAndTranspose) {
-  const auto [mr, nr] = std::pair{GetParam()->gemm.mr, GetParam()->gemm.nr};
+  const auto [mr, nr] = std::pair{kernel().mr, kernel().nr};
   std::uint32_t seed = 1;
   for (std::size_t n = 0; n <= 2 * nr + 1; ++n)
     for (const std::size_t m : {std::size_t{1}, std::size_t{2}, mr, mr + 1})
@@ -118,7 +140,7 @@ TEST_P(GemmOnIsa, IsExactOnIntegersForEveryWidthAndTranspose) {
 }
 
 TEST_P(GemmOnIsa, IsExactOnIntegersAcrossBlocksOfKAndColumns) {
-  const std::size_t nr = GetParam()->gemm.nr, block = kGemmKBlock;
+  const std::size_t nr = kernel().nr, block = kGemmKBlock * kernel().k_per_word;
   std::uint32_t seed = 1;
   for (const std::size_t k : {block - 1, block, block + 1, 2 * block + 3, 4 * block + 5})
     for (const std::size_t m : {1, 14})
@@ -134,7 +156,7 @@ TEST_P(GemmOnIsa, StaysWithinItsErrorBoundOnModelShapes) {
                          Shape{true, false, 256, 192, 513}, Shape{true, true, 40, 70, 3072},
                          Shape{false, true, 5, 1030, 256}, Shape{true, false, 50, 64, 4096}}) {
     const std::vector<float> a = random_floats(s.m * s.k, 3), b = random_floats(s.k * s.n, 4);
-    const Oracle oracle(s, a, b);
+    const Oracle oracle(s, a, b, type());
     for (const int threads : {1, 2}) {
       const std::vector<float> actual = guarded_gemm(s, a, b, nullptr, 1, 3, options(threads));
       EXPECT_TRUE(compare_reduction(actual.data(), oracle.sum.data(), oracle.magnitude.data(), s.k,
@@ -146,7 +168,7 @@ TEST_P(GemmOnIsa, StaysWithinItsErrorBoundOnModelShapes) {
 
 TEST_P(GemmOnIsa, PropagatesNaNAndInfinityLikeIeeeArithmetic) {
   const float kInf = std::numeric_limits<float>::infinity();
-  const Shape s{false, false, 15, 2 * GetParam()->gemm.nr + 3, 600};
+  const Shape s{false, false, 15, 2 * kernel().nr + 3, 600};
   std::vector<float> a = random_floats(s.m * s.k, 5), b = random_floats(s.k * s.n, 6);
   a[3 * s.k + 7] = std::numeric_limits<float>::quiet_NaN();  // row 3 is NaN
   a[5 * s.k + 599] = kInf;                                   // row 5 is infinite
@@ -343,8 +365,42 @@ TEST_P(GemmOnIsa, PacksAgainInPlaceAfterTheDataChanged) {
   EXPECT_TRUE(compare_exact(fresh.data(), stale.data(), fresh.size()));
 }
 
-INSTANTIATE_TEST_SUITE_P(Every, GemmOnIsa, testing::ValuesIn(supported_kernels()),
-                         [](const auto& instance) { return std::string(instance.param->isa); });
+// Against the oracle's rounding, through a product with the unit matrix: ties, both neighbours of a
+// tie, subnormal numbers, the largest float (which rounds to infinity), infinities and NaN, also
+// NaNs whose payload lies in the lower half alone.
+TEST_P(GemmOnIsa, RoundsBFloat16ToNearestEvenAndFloat32NotAtAll) {
+  std::vector<float> values = random_floats(1000, 31);
+  for (const std::uint32_t upper : {0x3f80u, 0x3f81u, 0x3fffu, 0xbf80u, 0xbf81u, 0x7f7fu, 0x0080u})
+    for (const std::uint32_t lower : {0x0000u, 0x0001u, 0x7fffu, 0x8000u, 0x8001u, 0xffffu})
+      values.push_back(std::bit_cast<float>(upper << 16 | lower));
+  for (const std::uint32_t special :
+       {0x7f800000u, 0xff800000u, 0x7f800001u, 0xff80ffffu, 0x7fc00000u})
+    values.push_back(std::bit_cast<float>(special));
+  const float one = 1.0f;
+  std::vector<float> actual(values.size());
+  gemm(false, false, values.size(), 1, 1, values.data(), 1, &one, 1, false, actual.data(), 1,
+       options());
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const float expected = type() == NumberType::kBFloat16
+                               ? static_cast<float>(as_bfloat16(values[i]))
+                               : values[i];
+    if (std::isnan(values[i]))
+      EXPECT_TRUE(std::isnan(actual[i])) << i;
+    else
+      EXPECT_EQ(actual[i], expected) << values[i];
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Every, GemmOnIsa,
+                         testing::Combine(testing::ValuesIn(supported_kernels()),
+                                          testing::Values(NumberType::kFloat32,
+                                                          NumberType::kBFloat16)),
+                         [](const auto& instance) {
+                           return std::get<0>(instance.param)->isa +
+                                  std::string(std::get<1>(instance.param) == NumberType::kBFloat16
+                                                  ? "_bfloat16"
+                                                  : "_float32");
+                         });
 
 class GemmOnBackend : public testing::TestWithParam<GemmBackend> {
  protected:
@@ -449,6 +505,35 @@ TEST(Gemm, RejectsAWeightPackedForAnotherIsa) {
   std::vector<float> c(2 * 8);
   EXPECT_THROW(linear(2, layer.a.data(), 8, w, {}, c.data(), 8, {.kernels = tables.back()}),
                std::invalid_argument);
+}
+
+TEST(Gemm, RejectsAWeightPackedForAnotherTypeOfNumber) {
+  const Layer layer(2, 8, 8);
+  const WeightMatrix w = layer.weight({});
+  std::vector<float> c(2 * 8);
+  EXPECT_THROW(linear(2, layer.a.data(), 8, w, {}, c.data(), 8, {.type = NumberType::kBFloat16}),
+               std::invalid_argument);
+  EXPECT_THROW(layer.weight({.backend = GemmBackend::kBlas, .type = NumberType::kBFloat16}),
+               std::invalid_argument);
+}
+
+// What the instruction set's own dot product computes is what the others compute, byte for byte,
+// where no number is subnormal.
+TEST(Gemm, BFloat16HasTheSameBytesWithAndWithoutTheDotProduct) {
+  const KernelTable *avx512 = nullptr, *bf16 = nullptr;
+  for (const KernelTable* table : supported_kernels()) {
+    if (std::string(table->isa) == "avx512") avx512 = table;
+    if (std::string(table->isa) == "avx512bf16") bf16 = table;
+  }
+  if (bf16 == nullptr) GTEST_SKIP() << "this CPU has no avx512bf16";
+  const Shape s{false, false, 30, 90, 1500};
+  const std::vector<float> a = random_floats(s.m * s.k, 41), b = random_floats(s.k * s.n, 42);
+  const auto run = [&](const KernelTable* table) {
+    return guarded_gemm(s, a, b, nullptr, 0, 0,
+                        {GemmBackend::kSimd, 1, table, NumberType::kBFloat16});
+  };
+  const std::vector<float> with = run(bf16), without = run(avx512);
+  EXPECT_TRUE(compare_exact(with.data(), without.data(), with.size()));
 }
 
 }  // namespace

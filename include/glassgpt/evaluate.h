@@ -14,6 +14,7 @@ namespace glassgpt {
 struct EvaluationOptions {
   int threads = 0;  // 0: default_threads()
   GemmChoice gemm = GemmChoice::kAuto;
+  ComputeType compute = ComputeType::kFloat32;
   std::size_t batch_tokens = 4096;  // per forward pass; changes memory and speed, not the result
   std::function<void(std::size_t done, std::size_t total)> progress;  // tokens; may be empty
 };

@@ -15,9 +15,14 @@ namespace glassgpt {
 enum class GemmChoice { kAuto, kSimd, kBlas, kReference };
 enum class StorageType { kFloat32, kFloat16, kBFloat16 };
 
+// What the matrix products of weights round their factors to. Sums, the residual stream, norms and
+// attention are float32 either way. kBFloat16 needs GemmChoice::kAuto or kSimd.
+enum class ComputeType { kFloat32, kBFloat16 };
+
 struct ForwardOptions {
   int threads = 0;  // 0: default_threads()
   GemmChoice gemm = GemmChoice::kAuto;
+  ComputeType compute = ComputeType::kFloat32;
 };
 
 // Keys and values of the tokens seen so far, for generating one token after the other. Made for one

@@ -48,6 +48,10 @@ GemmChoice CommonOptions::gemm_choice() const {
   return GemmChoice::kAuto;
 }
 
+ComputeType CommonOptions::compute_type() const {
+  return dtype == "bf16" ? ComputeType::kBFloat16 : ComputeType::kFloat32;
+}
+
 fs::path find_model_directory(const CommonOptions& common) {
   if (!common.model.empty()) return common.model;
   if (const char* named = std::getenv("GLASSGPT_MODEL"); named != nullptr && *named != '\0') {

@@ -31,6 +31,8 @@ struct CommonOptions {
   bool quiet = false;
 
   GemmChoice gemm_choice() const;
+  ComputeType compute_type() const;
+  ForwardOptions forward() const { return {threads, gemm_choice(), compute_type()}; }
 };
 
 struct CommandInfo {

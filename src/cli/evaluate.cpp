@@ -42,6 +42,7 @@ class Evaluate : public Command {
     check_tokenizer_fits(tokenizer, model, directory);
     options_.threads = common.threads;
     options_.gemm = common.gemm_choice();
+    options_.compute = common.compute_type();
 
     Progress progress(common.quiet);
     EvaluationResult sum;

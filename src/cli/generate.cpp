@@ -82,7 +82,7 @@ class Generate : public Command {
     const Model model = Model::load(directory);
     const Tokenizer tokenizer = tokenizer_.load(common);
     check_tokenizer_fits(tokenizer, model, directory);
-    options_.forward = {common.threads, common.gemm_choice()};
+    options_.forward = common.forward();
     options_.id_limit = tokenizer.vocab_size();  // rows of padding have ids without bytes
     options_.stop_token = tokenizer.special_id(kEndOfText);
     Output output;

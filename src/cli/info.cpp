@@ -96,7 +96,7 @@ ordered_json describe_model(const CommonOptions& common) {
   const TokenId first = 0;
   const std::size_t offsets[] = {0, 1};
   FinalStage observer;
-  model.forward(Batch{{&first, 1}, offsets}, observer, {common.threads, common.gemm_choice()});
+  model.forward(Batch{{&first, 1}, offsets}, observer, common.forward());
   ordered_json about = {{"directory", directory.string()},
                         {"parameters", model.config().parameters()},
                         {"weight_bytes", model.weight_bytes()},

@@ -66,7 +66,8 @@ void add_common_options(CLI::App& app, CommonOptions& common) {
       ->group(group);
   app.add_option(
          "--isa", common.isa,
-         "instruction set of the kernels, as GLASSGPT_ISA: scalar, sse2, avx2, avx512, neon64 "
+         "instruction set of the kernels, as GLASSGPT_ISA: scalar, sse2, avx2, avx512, avx512bf16, "
+         "neon64 "
          "(default: the best that the CPU has)")
       ->type_name("NAME")
       ->group(group);
@@ -74,7 +75,8 @@ void add_common_options(CLI::App& app, CommonOptions& common) {
       ->check(one_of({"auto", "simd", "blas", "reference"}))
       ->capture_default_str()
       ->group(group);
-  app.add_option("--dtype", common.dtype, "type of the arithmetic")
+  app.add_option("--dtype", common.dtype,
+                 "what matrix products round their factors to; sums are float32")
       ->check(one_of({"f32", "bf16"}))
       ->capture_default_str()
       ->group(group);
@@ -83,10 +85,10 @@ void add_common_options(CLI::App& app, CommonOptions& common) {
 }
 
 void apply_common_options(const CommonOptions& common) {
-  if (common.dtype == "bf16") {
-    throw Error(ErrorCode::kUnavailable, "", "--dtype bf16 is not available in this version",
-                "use --dtype f32");
-  }
+  if (common.dtype == "bf16" && (common.gemm == "blas" || common.gemm == "reference"))
+    throw UsageError(
+        "--dtype bf16 is multiplied by our own product: use --gemm auto or simd, not " +
+        common.gemm);
   if (!common.isa.empty()) kernels::force_isa(common.isa);
   // An unknown GLASSGPT_ISA is an error of every command, not of the first product that meets it.
   static_cast<void>(kernels::active_kernels());

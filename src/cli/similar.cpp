@@ -62,7 +62,7 @@ class Similar : public Command {
     const Model model = Model::load(directory);
     const Tokenizer tokenizer = tokenizer_.load(common);
     check_tokenizer_fits(tokenizer, model, directory);
-    forward_ = {common.threads, common.gemm_choice()};
+    forward_ = common.forward();
 
     Pair pair;
     pair.a = vectors_of(model, tokenizer, arguments[0], "A", pair.label_a);

@@ -16,6 +16,10 @@ namespace {
 
 constexpr int kMaxThreads = 1024;
 
+bool backend_packs(kernels::GemmBackend backend) {
+  return backend == kernels::GemmBackend::kAuto || backend == kernels::GemmBackend::kSimd;
+}
+
 kernels::GemmOptions gemm_options(const ForwardOptions& options) {
   if (options.threads < 0 || options.threads > kMaxThreads)
     throw std::invalid_argument("threads is " + std::to_string(options.threads) +
@@ -34,12 +38,15 @@ kernels::GemmOptions gemm_options(const ForwardOptions& options) {
       backend = kernels::GemmBackend::kReference;
       break;
   }
-  return {.backend = backend,
-          .threads = options.threads != 0 ? options.threads : default_threads()};
-}
-
-bool backend_packs(kernels::GemmBackend backend) {
-  return backend == kernels::GemmBackend::kAuto || backend == kernels::GemmBackend::kSimd;
+  const bool bfloat16 = options.compute == ComputeType::kBFloat16;
+  if (bfloat16 && !backend_packs(backend))
+    throw std::invalid_argument(
+        "bfloat16 is multiplied by our own product only: gemm must be auto or simd");
+  return {
+      .backend = backend,
+      .threads = options.threads != 0 ? options.threads : default_threads(),
+      .type = bfloat16 ? kernels::NumberType::kBFloat16 : kernels::NumberType::kFloat32,
+  };
 }
 
 void check_batch(const Batch& batch, const ModelConfig& config, std::size_t tokens_before) {
@@ -94,19 +101,25 @@ class Workspace {
   std::unique_ptr<Activations> activations_;
 };
 
-void pack_what_is_needed(const Model::Parts& parts, const PassPlan& plan,
-                         const kernels::GemmOptions& options) {
-  if (!backend_packs(options.backend)) return;
+// The weights, packed as far as the plan goes.
+const PackedWeights& packed_weights(const Model::Parts& parts, const PassPlan& plan,
+                                    const kernels::GemmOptions& options) {
   const std::lock_guard lock(parts.mutex);
+  std::unique_ptr<Model::Parts::Packed>& packed =
+      parts.packed[options.type == kernels::NumberType::kBFloat16 ? 1 : 0];
+  if (packed == nullptr)
+    packed = std::make_unique<Model::Parts::Packed>(PackedWeights(parts.config, parts.tensors));
+  if (!backend_packs(options.backend)) return packed->weights;
   const std::size_t blocks = plan.blocks_reached();
-  if (blocks > parts.packed_blocks) {
-    parts.packed->pack_blocks(parts.packed_blocks, blocks, options);
-    parts.packed_blocks = blocks;
+  if (blocks > packed->blocks) {
+    packed->weights.pack_blocks(packed->blocks, blocks, options);
+    packed->blocks = blocks;
   }
-  if (plan.reaches(Stage::kLogits) && !parts.lm_head_packed) {
-    parts.packed->lm_head.pack(options);
-    parts.lm_head_packed = true;
+  if (plan.reaches(Stage::kLogits) && !packed->lm_head) {
+    packed->weights.lm_head.pack(options);
+    packed->lm_head = true;
   }
+  return packed->weights;
 }
 
 void checked_forward(const Model::Parts& parts, const Batch& batch, KeyValueCache::Parts* cache,
@@ -116,10 +129,9 @@ void checked_forward(const Model::Parts& parts, const Batch& batch, KeyValueCach
   const PassPlan plan(parts.config.n_layer, &observer, cache != nullptr);
   if (plan.reaches(Stage::kLogits) && parts.tensors.lm_head == nullptr)
     throw std::invalid_argument("logits are asked of a model without lm_head.weight");
-  pack_what_is_needed(parts, plan, gemm);
+  const PackedWeights& packed = packed_weights(parts, plan, gemm);
   Workspace activations(parts);
-  run_forward(parts.config, parts.tensors, *parts.packed, batch, *activations, &observer, gemm,
-              cache);
+  run_forward(parts.config, parts.tensors, packed, batch, *activations, &observer, gemm, cache);
 }
 
 }  // namespace
@@ -137,7 +149,6 @@ Model make_model(const ModelConfig& config, const ModelTensors<const float>& ten
   parts->config = config;
   parts->tensors = tensors;
   parts->storage = std::move(storage);
-  parts->packed = std::make_unique<PackedWeights>(config, tensors);
   return Model(std::move(parts));
 }
 
@@ -178,7 +189,10 @@ std::size_t Model::weight_bytes() const noexcept {
 
 std::size_t Model::packed_bytes() const noexcept {
   const std::lock_guard lock(parts_->mutex);
-  return parts_->packed->packed_bytes();
+  std::size_t bytes = 0;
+  for (const std::unique_ptr<Parts::Packed>& packed : parts_->packed)
+    if (packed != nullptr) bytes += packed->weights.packed_bytes();
+  return bytes;
 }
 
 KeyValueCache::Parts::Parts(const ModelConfig& config)

@@ -2,6 +2,7 @@
 // itself. For src/model and src/train.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -168,12 +169,17 @@ struct Model::Parts {
   ModelConfig config;
   ModelTensors<const float> tensors;
   std::shared_ptr<const void> storage;  // keeps the tensors alive: a buffer or a mapped file
-  std::unique_ptr<PackedWeights> packed;
+
+  // Weights packed for one type of number, as far as a pass has needed them.
+  struct Packed {
+    PackedWeights weights;
+    std::size_t blocks = 0;  // 0 .. blocks - 1 are packed
+    bool lm_head = false;
+  };
 
   // What forward() makes on demand; all under the mutex.
   mutable std::mutex mutex;
-  mutable std::size_t packed_blocks = 0;  // blocks 0 .. packed_blocks - 1 are packed
-  mutable bool lm_head_packed = false;
+  mutable std::array<std::unique_ptr<Packed>, 2> packed;  // by ComputeType
   mutable std::size_t activations_made = 0;
   mutable std::vector<std::unique_ptr<Activations>> idle_activations;
 };

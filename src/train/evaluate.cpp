@@ -107,8 +107,9 @@ class Evaluation {
  private:
   void add_batch() {
     LossObserver observer(head_, lm_head_, targets_, losses_, gemm_);
-    model_.forward({ids_, offsets_}, observer,
-                   {.threads = options_.threads, .gemm = options_.gemm});
+    model_.forward(
+        {ids_, offsets_}, observer,
+        {.threads = options_.threads, .gemm = options_.gemm, .compute = options_.compute});
     for (std::size_t row = 0; row < targets_.size(); ++row) {
       if (targets_[row] == kernels::kIgnoreTarget) continue;
       result_.nats += losses_[row];

@@ -96,8 +96,27 @@ TEST_F(Program, ForcedInstructionSetIsTheOneInUse) {
   EXPECT_EQ(info["machine"]["lanes"], 1);
 }
 
-TEST_F(Program, Bfloat16IsSaidToBeUnavailable) {
-  expect_failure(run_glassgpt({"embed", "--dtype", "bf16", "text"}), 1, "not available");
+TEST_F(Program, Bfloat16ChangesTheVectorsALittleAndWantsOurProduct) {
+  const auto vectors = [&](const std::string& type) {
+    return nlohmann::json::parse(
+               output_of({"embed", "--json", "--dtype", type, "some text"}))["layers"]["final"]
+        .get<std::vector<std::vector<double>>>();
+  };
+  const auto exact = vectors("f32"), rounded = vectors("bf16");
+  ASSERT_EQ(rounded.size(), exact.size());
+  double largest = 0, difference = 0;
+  for (std::size_t i = 0; i < exact.size(); ++i)
+    for (std::size_t j = 0; j < exact[i].size(); ++j) {
+      largest = std::max(largest, std::fabs(exact[i][j]));
+      difference = std::max(difference, std::fabs(rounded[i][j] - exact[i][j]));
+    }
+  EXPECT_GT(difference, 1e-5 * largest);
+  EXPECT_LT(difference, 0.05 * largest);
+  for (const std::string gemm : {"blas", "reference"})
+    expect_failure(run_glassgpt({"embed", "--dtype", "bf16", "--gemm", gemm, "text"}), 2,
+                   "--dtype bf16");
+  expect_failure(run_glassgpt({"train", "--dtype", "bf16", "--corpus", "x", "-o", "y"}), 1,
+                 "trains in float32");
 }
 
 TEST_F(Program, ClosedOrFullStandardOutputIsAnError) {

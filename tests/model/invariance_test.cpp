@@ -3,33 +3,36 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstring>
 #include <thread>
+#include <tuple>
 
 #include "support.h"
 
 namespace glassgpt::testing {
 namespace {
 
-class Invariance : public ::testing::TestWithParam<NamedConfig> {
+class Invariance : public ::testing::TestWithParam<std::tuple<NamedConfig, ComputeType>> {
  protected:
-  const ModelConfig& config() const { return GetParam().config; }
+  const ModelConfig& config() const { return std::get<NamedConfig>(GetParam()).config; }
+  ForwardOptions on(int threads) const {
+    return {.threads = threads, .compute = std::get<ComputeType>(GetParam())};
+  }
 
   std::vector<TokenId> ids(std::size_t count, unsigned seed) const {
     return random_ids(std::min(count, config().n_positions), config().vocab_size, seed);
   }
 
-  Seen everything(const OwnedBatch& batch, const ForwardOptions& options = {.threads = 1}) const {
+  Seen everything(const OwnedBatch& batch, int threads = 1) const {
     Collector collector;
-    test_.model.forward(batch.batch(), collector, options);
+    test_.model.forward(batch.batch(), collector, on(threads));
     return collector.seen;
   }
 
-  TestModel test_ = make_test_model(GetParam().config, 4);
+  TestModel test_ = make_test_model(config(), 4);
 };
 
 bool same_bytes(std::span<const float> a, std::span<const float> b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size_bytes()) == 0;
+  return std::ranges::equal(std::as_bytes(a), std::as_bytes(b));
 }
 
 TEST_P(Invariance, BytesDoNotDependOnThreads) {
@@ -37,7 +40,7 @@ TEST_P(Invariance, BytesDoNotDependOnThreads) {
   const Seen expected = everything(batch);
   for (const int threads : {2, 3, 4, 7})
     for (int repeat = 0; repeat < 3; ++repeat)
-      expect_same_bytes(everything(batch, {.threads = threads}), expected);
+      expect_same_bytes(everything(batch, threads), expected);
 }
 
 TEST_P(Invariance, BytesDoNotDependOnWhatElseIsInTheBatch) {
@@ -51,7 +54,7 @@ TEST_P(Invariance, BytesDoNotDependOnWhatElseIsInTheBatch) {
   };
   for (const auto& mixture : mixtures) {
     const OwnedBatch batch = make_batch(mixture);
-    const Seen mixed = everything(batch, {.threads = 2});
+    const Seen mixed = everything(batch, 2);
     for (std::size_t b = 0; b < mixture.size(); ++b) {
       if (mixture[b] != sequence) continue;
       for (const auto& [key, expected] : alone) {
@@ -73,7 +76,7 @@ TEST_P(Invariance, WatchingOneStageShowsTheBytesThatWatchingAllShows) {
   const Seen expected = everything(batch);
   for (int stage = 0; stage <= static_cast<int>(Stage::kLogits); ++stage) {
     Collector collector({static_cast<Stage>(stage)});
-    test_.model.forward(batch.batch(), collector, {.threads = 2});
+    test_.model.forward(batch.batch(), collector, on(2));
     ASSERT_FALSE(collector.seen.empty());
     for (const auto& [key, data] : collector.seen)
       EXPECT_TRUE(same_bytes(data.values, expected.at(key).values))
@@ -110,8 +113,7 @@ TEST_P(Invariance, CachedTokensHaveTheBytesOfTheWholePass) {
       const std::size_t count = std::min(step, sequence.size() - first);
       EXPECT_EQ(cache.tokens(), first);
       Collector collector({Stage::kQ, Stage::kAttentionHeads, Stage::kResidual, Stage::kLogits});
-      test_.model.forward(std::span(sequence).subspan(first, count), cache, collector,
-                          {.threads = 2});
+      test_.model.forward(std::span(sequence).subspan(first, count), cache, collector, on(2));
       for (const auto& [key, found] : collector.seen)
         EXPECT_TRUE(same_bytes(
             found.values,
@@ -122,8 +124,14 @@ TEST_P(Invariance, CachedTokensHaveTheBytesOfTheWholePass) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Shapes, Invariance, ::testing::ValuesIn(test_configs()),
-                         [](const auto& instance) { return instance.param.name; });
+INSTANTIATE_TEST_SUITE_P(
+    Shapes, Invariance,
+    ::testing::Combine(::testing::ValuesIn(test_configs()),
+                       ::testing::Values(ComputeType::kFloat32, ComputeType::kBFloat16)),
+    [](const auto& instance) {
+      return std::get<NamedConfig>(instance.param).name +
+             (std::get<ComputeType>(instance.param) == ComputeType::kBFloat16 ? "_bfloat16" : "");
+    });
 
 TEST(KeyValueCache, ClearedItStartsAnew) {
   const TestModel test = make_test_model(config_named("LearnedTied"));

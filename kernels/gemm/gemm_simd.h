@@ -164,9 +164,6 @@ struct Gemm {
     std::size_t row, col, width;  // in C; width counts the columns of all panels of this tile
     bool first, last;             // block of k; `sums` hold nothing before the first
     float* sums;                  // [Panels][kRows, kCols] of the blocks before
-    // The share of the next block of B that this tile asks for, four words of k at a time.
-    const float* next_b;
-    std::size_t next_lines;
   };
 
   template <std::size_t Rows, std::size_t Panels>
@@ -179,7 +176,8 @@ struct Gemm {
     const float* a = step.a;
     const float* b = step.b;
     const std::size_t panel_stride = g.panel_stride;
-    const auto multiply = [&]() __attribute__((always_inline)) {
+#pragma GCC unroll 4
+    for (std::size_t k = 0; k < step.words; ++k) {
       F32 b_row[kTileVectors];
       unrolled<kTileVectors>([&](auto v) __attribute__((always_inline)) {
         b_row[v] = S::load(b + (v / kVectors) * panel_stride + (v % kVectors) * kLanes);
@@ -192,16 +190,7 @@ struct Gemm {
       });
       a += 1;
       b += kCols;
-    };
-    std::size_t k = 0;
-    const float* next_b = step.next_b;
-    for (; k + kAtOnce <= step.words; k += kAtOnce) {
-      for (std::size_t line = 0; line < step.next_lines; ++line, next_b += kLine)
-        __builtin_prefetch(next_b, 0, 2);
-#pragma GCC unroll 4
-      for (std::size_t i = 0; i < kAtOnce; ++i) multiply();
     }
-    for (; k < step.words; ++k) multiply();
     const auto place = [](auto i, auto v) __attribute__((always_inline)) {
       return (v / kVectors * kRows + i) * kCols + v % kVectors * kLanes;
     };
@@ -279,14 +268,11 @@ struct Gemm {
   // C lies beyond the inner caches: asking for the next tile's while this one is computed hides the
   // way.
   static void prefetch_c(const GemmBlock& g, std::size_t row, std::size_t col) noexcept {
+    constexpr std::size_t kLine = 64 / sizeof(float);
     for (std::size_t i = row; i < smaller(row + kRows, g.rows); ++i)
       for (std::size_t j = 0; j < kCols; j += kLine)
         __builtin_prefetch(g.c + i * g.c_stride + smaller(col + j, g.cols - 1), 1);
   }
-
-  // Steps of k between requests for the next block of B.
-  static constexpr std::size_t kAtOnce = 4;
-  static constexpr std::size_t kLine = 64 / sizeof(float);
 
   using TileFn = void(const GemmBlock&, const TileStep&) noexcept;
 
@@ -307,10 +293,6 @@ struct Gemm {
     const std::size_t tiles = (g.rows + kRows - 1) / kRows;
     // An empty sum is one block of nothing: the epilogue still applies.
     const std::size_t blocks = g.words == 0 ? 1 : (g.words + kGemmKBlock - 1) / kGemmKBlock;
-    // A block of B comes from memory while the one before is computed: each tile asks for its
-    // share.
-    const std::size_t lines_at_once = kAtOnce * kCols / kLine;
-    const std::size_t share = (lines_at_once + tiles - 1) / tiles;
     std::size_t panels = 1;
     for (std::size_t col = 0; col < g.cols; col += panels * kCols) {
       panels = g.rows <= kPairRows && col + kCols < g.cols ? 2 : 1;
@@ -338,9 +320,7 @@ struct Gemm {
                               .width = smaller(panels * kCols, g.cols - col),
                               .first = kb == 0 && !g.accumulate,
                               .last = kb + 1 == blocks,
-                              .sums = tile_sums,
-                              .next_b = b + words * kCols + t * share * (words / kAtOnce) * kLine,
-                              .next_lines = share};
+                              .sums = tile_sums};
           if (panels == 2)
             run_tile<2>(rows, g, step, std::make_index_sequence<kPairRows>{});
           else

@@ -52,7 +52,8 @@ class LayerCopies {
   long place_of(const std::string& name) const {
     if (name == "inpL") return 0;
     if (name.rfind("l_out-", 0) == 0) return std::stol(name.substr(6)) + 1;
-    if (name == "result_norm") return static_cast<long>(layers_) + 1;
+    // The output of the last layer norm, under the name that asking for embeddings gives it.
+    if (name == "result_embd_pooled") return static_cast<long>(layers_) + 1;
     return -1;
   }
 

@@ -9,11 +9,11 @@ import json
 import os
 import platform
 import random
+import signal
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 
 import numpy as np
 
@@ -36,7 +36,8 @@ def contenders(options):
         (OURS, "f32", [*ours, "f32"]),
         ("glassgpt bf16", "bf16", [*ours, "bf16"]),
         ("ONNX Runtime f32", "f32", [*script, f"{HERE}/onnxruntime_worker.py", *common]),
-        ("PyTorch f32", "f32", ["/usr/bin/python3", f"{HERE}/torch_worker.py", *common]),
+        # Its OpenMP threads would otherwise spin on the cores that OpenBLAS's own threads need.
+        ("PyTorch f32", "f32", ["env", "OMP_WAIT_POLICY=passive", "/usr/bin/python3", f"{HERE}/torch_worker.py", *common]),
     ]
     for dtype in ("f32", "bf16"):
         gguf = os.path.join(options.work, f"{os.path.basename(options.model)}-{dtype}.gguf")
@@ -79,11 +80,15 @@ class Contender:
 
     def ask(self, verb, tokens, argument):
         try:
+            self.process.send_signal(signal.SIGCONT)
             self.process.stdin.write(f"{verb} {tokens} {argument}\n")
             self.process.stdin.flush()
         except BrokenPipeError as error:
             raise Skipped(self.last_error()) from error
-        return self.read()
+        reply = self.read()
+        # Threads that spin for more work would take the cores from whoever is next.
+        self.process.send_signal(signal.SIGSTOP)
+        return reply
 
     def layers(self, tokens, shape):
         with tempfile.NamedTemporaryFile() as file:
@@ -91,8 +96,6 @@ class Contender:
             return np.fromfile(file.name, dtype="<f4").reshape(shape)
 
     def time(self, tokens, passes):
-        # What the one before left spinning shall be asleep.
-        time.sleep(0.05)
         return self.ask("time", tokens, passes)["ms"]
 
     def notes(self):
@@ -100,7 +103,7 @@ class Contender:
         return [line.decode(errors="replace").strip() for line in self.errors if b": T=" in line]
 
     def close(self):
-        self.process.stdin.close()
+        self.process.kill()
         self.process.wait()
 
 
@@ -159,15 +162,32 @@ def measure(running, tokens, rounds, turn_ms):
     }
 
 
+def compare(options, running, skipped, lengths, expected):
+    report = {
+        "model": os.path.basename(options.model),
+        "cpu": cpu_name(),
+        "threads": options.threads,
+        "contenders": {one.name: {"version": one.version, "detail": one.detail} for one in running},
+        "rows": [],
+        "skipped": skipped,
+    }
+    for tokens in lengths:
+        # A causal model's first T rows are those of the longer text.
+        errors = check(running, skipped, tokens, expected[:, :tokens])
+        times = measure(running, tokens, options.rounds, options.turn_ms)
+        report["rows"].append({"tokens": tokens, "errors": errors, "times": times})
+    report["notes"] = [note for one in running for note in one.notes()]
+    return report
+
+
 def cpu_name():
     with open("/proc/cpuinfo", encoding="ascii") as file:
         names = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
     return names[0] if names else platform.processor()
 
 
-def table(report):
+def table(rows):
     """Markdown: ms of everybody, and how many times as fast as each peer ours is, type for type."""
-    rows = report["rows"]
     names = list(dict.fromkeys(name for row in rows for name in row["times"]))
     ours = [name for name in names if name.startswith("glassgpt")]
     pairs = [(mine, peer) for mine in ours for peer in names if peer not in ours and comparable(mine, peer)]
@@ -200,9 +220,10 @@ def write_ids(file, vocabulary, count):
 
 def parse():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", required=True, help="model directory with float32 weights")
-    parser.add_argument("--build", required=True, help="build folder that has bin/glassgpt_forward_bench")
-    parser.add_argument("--work", required=True, help="folder for what is made here")
+    parser.add_argument("--model", help="model directory with float32 weights")
+    parser.add_argument("--build", help="build folder that has bin/glassgpt_forward_bench")
+    parser.add_argument("--work", help="folder for what is made here")
+    parser.add_argument("--show", nargs="+", help="only print the table of these JSON files")
     parser.add_argument("--llama-backends", default="", help="folder of llama.cpp's CPU backends")
     parser.add_argument("--tokens", default="1,16,64,128,512,1024")
     parser.add_argument("--threads", type=int, default=2)
@@ -213,8 +234,7 @@ def parse():
     return parser.parse_args()
 
 
-def main():
-    options = parse()
+def run(options):
     options.model = os.path.abspath(options.model)
     options.ids = os.path.join(options.work, f"{os.path.basename(options.model)}.ids")
     lengths = [int(word) for word in options.tokens.split(",")]
@@ -223,32 +243,42 @@ def main():
     with open(options.ids, encoding="ascii") as file:
         ids = [int(word) for word in file.read().split()][: max(lengths)]
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("forward.py: ended by a signal"))
     running, skipped = start(options)
-    expected = reference.layers(options.model, ids)
-    report = {
-        "model": os.path.basename(options.model),
-        "cpu": cpu_name(),
-        "threads": options.threads,
-        "contenders": {one.name: {"version": one.version, "detail": one.detail} for one in running},
-        "rows": [],
-    }
-    for tokens in lengths:
-        # A causal model's first T rows are those of the longer text.
-        errors = check(running, skipped, tokens, expected[:, :tokens])
-        times = measure(running, tokens, options.rounds, options.turn_ms)
-        report["rows"].append({"tokens": tokens, "errors": errors, "times": times})
-    report["skipped"] = skipped
-    report["notes"] = [note for one in running for note in one.notes()]
-    for one in running:
-        one.close()
+    try:
+        return compare(options, running, skipped, lengths, reference.layers(options.model, ids))
+    finally:
+        for one in running:
+            one.close()
 
+
+def read_report(file):
+    with open(file, encoding="utf-8") as text:
+        return json.load(text)
+
+
+def show(reports):
+    """One table of the runs of one model."""
+    first = reports[0]
+    rows = [row for report in reports for row in report["rows"]]
+    print(f"{first['model']}, {first['threads']} threads, {first['cpu']}\n\n{table(rows)}")
+    for name, one in first["contenders"].items():
+        print(f"\n{name}: {one['version']}, {one['detail']}")
+    for name, reason in {k: v for report in reports for k, v in report["skipped"].items()}.items():
+        print(f"\n{name}: skipped: {reason}")
+
+
+def main():
+    options = parse()
+    if options.show:
+        show([read_report(file) for file in options.show])
+        return
+    report = run(options)
     if options.json:
         with open(options.json + ".part", "w", encoding="utf-8") as file:
             json.dump(report, file, indent=1)
         os.rename(options.json + ".part", options.json)
-    print(f"{report['model']}, {report['threads']} threads, {report['cpu']}\n\n{table(report)}")
-    for name, reason in skipped.items():
-        print(f"\n{name}: skipped: {reason}")
+    show([report])
 
 
 main()

@@ -1,4 +1,4 @@
-#include "bench/roofs.h"
+#include "kernels/roofs/roofs.h"
 
 #include <omp.h>
 #include <unistd.h>
@@ -11,7 +11,7 @@
 #include "kernels/built_isas.h"
 #include "kernels/dispatch.h"
 
-namespace glassgpt::bench {
+namespace glassgpt::kernels {
 
 #define GLASSGPT_DECLARE_PROBE(name) extern const RoofProbe roof_probe_##name;
 GLASSGPT_FOR_EACH_ISA(GLASSGPT_DECLARE_PROBE)
@@ -109,7 +109,7 @@ std::vector<const RoofProbe*> supported_probes() {
   const RoofProbe* const built[] = {GLASSGPT_FOR_EACH_ISA(GLASSGPT_PROBE_ADDRESS)};
 #undef GLASSGPT_PROBE_ADDRESS
   std::vector<const RoofProbe*> probes;
-  for (const kernels::KernelTable* table : kernels::supported_kernels())
+  for (const KernelTable* table : supported_kernels())
     for (const RoofProbe* probe : built)
       if (std::string_view(probe->isa) == table->isa) probes.push_back(probe);
   return probes;
@@ -143,4 +143,4 @@ double Roofs::seconds(const std::string& isa, int threads, double flops, double 
   return std::max(flops / gflops.at({isa, threads}), bytes / gbps) * 1e-9;
 }
 
-}  // namespace glassgpt::bench
+}  // namespace glassgpt::kernels

@@ -7,9 +7,9 @@
 #include <utility>
 #include <vector>
 
-#include "bench/roof_probe.h"
+#include "kernels/roofs/roof_probe.h"
 
-namespace glassgpt::bench {
+namespace glassgpt::kernels {
 
 // A level of the memory hierarchy: what fits in `bytes` per core (L3 and memory: in all) is read
 // and copied this fast.
@@ -37,4 +37,4 @@ Roofs measure_roofs(const std::vector<int>& threads);
 // The last level's size, for inputs that must not fit.
 std::size_t last_cache_bytes();
 
-}  // namespace glassgpt::bench
+}  // namespace glassgpt::kernels

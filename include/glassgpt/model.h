@@ -8,6 +8,7 @@
 
 #include "glassgpt/config.h"
 #include "glassgpt/observer.h"
+#include "glassgpt/profile.h"
 #include "glassgpt/types.h"
 
 namespace glassgpt {
@@ -18,6 +19,7 @@ enum class StorageType { kFloat32, kFloat16, kBFloat16 };
 struct ForwardOptions {
   int threads = 0;  // 0: default_threads()
   GemmChoice gemm = GemmChoice::kAuto;
+  PassProfile* profile = nullptr;  // is told where the time went; for one pass at a time
 };
 
 // Keys and values of the tokens seen so far, for generating one token after the other. Made for one

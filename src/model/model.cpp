@@ -4,6 +4,7 @@
 
 #include <charconv>
 #include <cstdlib>
+#include <optional>
 #include <stdexcept>
 #include <string_view>
 
@@ -111,6 +112,8 @@ void pack_what_is_needed(const Model::Parts& parts, const PassPlan& plan,
 
 void checked_forward(const Model::Parts& parts, const Batch& batch, KeyValueCache::Parts* cache,
                      Observer& observer, const ForwardOptions& options) {
+  std::optional<PassTimer> timer;
+  if (options.profile != nullptr) timer.emplace(*options.profile);
   check_batch(batch, parts.config, cache != nullptr ? cache->tokens : 0);
   const kernels::GemmOptions gemm = gemm_options(options);
   const PassPlan plan(parts.config.n_layer, &observer, cache != nullptr);
@@ -119,7 +122,7 @@ void checked_forward(const Model::Parts& parts, const Batch& batch, KeyValueCach
   pack_what_is_needed(parts, plan, gemm);
   Workspace activations(parts);
   run_forward(parts.config, parts.tensors, *parts.packed, batch, *activations, &observer, gemm,
-              cache);
+              cache, timer ? &*timer : nullptr);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <fstream>
 #include <functional>
 #include <string_view>
 
@@ -102,7 +103,15 @@ std::size_t probe_floats(const std::vector<MemoryLevel>& levels, const MemoryLev
 
 }  // namespace
 
-std::size_t last_cache_bytes() { return cache_bytes(_SC_LEVEL3_CACHE_SIZE, 32 * 1024 * 1024); }
+// What Linux says of the cache that this core shares; on AMD's virtual machines the C library sums
+// up caches that other machines use.
+std::size_t last_cache_bytes() {
+  std::ifstream size("/sys/devices/system/cpu/cpu0/cache/index3/size");
+  std::size_t kibibytes = 0;
+  char unit = 0;
+  if (size >> kibibytes >> unit && unit == 'K' && kibibytes > 0) return kibibytes * 1024;
+  return cache_bytes(_SC_LEVEL3_CACHE_SIZE, 32 * 1024 * 1024);
+}
 
 std::vector<const RoofProbe*> supported_probes() {
 #define GLASSGPT_PROBE_ADDRESS(name) &roof_probe_##name,
@@ -129,6 +138,18 @@ Roofs measure_roofs(const std::vector<int>& threads) {
           measure_gbps(*probes.back(), count, probe_floats(roofs.memory, level, count, true), true);
     }
   }
+  return roofs;
+}
+
+Roofs measure_quick_roofs(const std::string& isa, int threads) {
+  Roofs roofs;
+  roofs.memory = memory_levels();
+  const std::vector<const RoofProbe*> probes = supported_probes();
+  for (const RoofProbe* probe : probes)
+    if (probe->isa == isa) roofs.gflops[{isa, threads}] = measure_gflops(*probe, threads);
+  for (MemoryLevel& level : roofs.memory)
+    level.read_gbps[threads] = measure_gbps(
+        *probes.back(), threads, probe_floats(roofs.memory, level, threads, false), false);
   return roofs;
 }
 

@@ -34,6 +34,10 @@ std::vector<const RoofProbe*> supported_probes();  // slowest first
 // Takes some seconds. `threads`: 1 and all that will be used.
 Roofs measure_roofs(const std::vector<int>& threads);
 
+// One ISA and number of threads, and reading alone: what a program can afford to measure before it
+// answers, a fifth of a second.
+Roofs measure_quick_roofs(const std::string& isa, int threads);
+
 // The last level's size, for inputs that must not fit.
 std::size_t last_cache_bytes();
 

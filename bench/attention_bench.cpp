@@ -116,7 +116,7 @@ double error_of_first_head(const KernelTable& table, const Problem& problem) {
 }
 
 void run(benchmark::State& state, const KernelTable& table, const Problem& problem,
-         const Roofs& roofs) {
+         const kernels::Roofs& roofs) {
   // Outputs are averages of values in +-2 and gradients sums of a few such: 1e-4 is what the
   // contract's bound comes to.
   const double error = error_of_first_head(table, problem);
@@ -155,7 +155,7 @@ void run(benchmark::State& state, const KernelTable& table, const Problem& probl
 
 }  // namespace
 
-void register_attention_benchmarks(const Roofs& roofs) {
+void register_attention_benchmarks(const kernels::Roofs& roofs) {
   constexpr Problem kProblems[] = {
       {Pass::kForward, 1024, 64, 12, false}, {Pass::kForward, 1024, 64, 12, true},
       {Pass::kForward, 256, 32, 8, false},   {Pass::kForward, 256, 32, 8, true},

@@ -3,11 +3,11 @@
 // the sequence stays in cache.
 #pragma once
 
-#include "bench/roofs.h"
+#include "kernels/roofs/roofs.h"
 
 namespace glassgpt::bench {
 
 // `roofs` must outlive the run.
-void register_attention_benchmarks(const Roofs& roofs);
+void register_attention_benchmarks(const kernels::Roofs& roofs);
 
 }  // namespace glassgpt::bench

@@ -54,7 +54,7 @@ struct Inputs {
   std::vector<float> c;
 
   Inputs(const Shape& s, bool hot, const GemmOptions& options) : shape(s), c(s.m * s.n) {
-    const double wanted = 2.0 * static_cast<double>(last_cache_bytes()) / s.bytes();
+    const double wanted = 2.0 * static_cast<double>(kernels::last_cache_bytes()) / s.bytes();
     const std::size_t sets = hot ? 1 : static_cast<std::size_t>(wanted) + 1;
     const std::vector<float> one_a = random_values(s.m * s.k, 1),
                              one_b = random_values(s.k * s.n, 2);
@@ -93,7 +93,7 @@ double worst_error(const Inputs& inputs) {
   return worst;
 }
 
-void run(benchmark::State& state, const Roofs& roofs, const Implementation& implementation,
+void run(benchmark::State& state, const kernels::Roofs& roofs, const Implementation& implementation,
          const Shape& shape, bool hot) {
   const GemmOptions& options = implementation.options;
   Inputs inputs(shape, hot, options);
@@ -132,7 +132,7 @@ std::vector<Implementation> implementations(int threads) {
 
 }  // namespace
 
-void register_gemm_benchmarks(const Roofs& roofs, const std::vector<int>& threads) {
+void register_gemm_benchmarks(const kernels::Roofs& roofs, const std::vector<int>& threads) {
   for (const Shape& shape : shapes())
     for (const int count : threads)
       for (const bool hot : {false, true})

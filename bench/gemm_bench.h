@@ -2,10 +2,10 @@
 // where the inputs stay in cache.
 #pragma once
 
-#include "bench/roofs.h"
+#include "kernels/roofs/roofs.h"
 
 namespace glassgpt::bench {
 
-void register_gemm_benchmarks(const Roofs& roofs, const std::vector<int>& threads);
+void register_gemm_benchmarks(const kernels::Roofs& roofs, const std::vector<int>& threads);
 
 }  // namespace glassgpt::bench

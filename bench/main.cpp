@@ -11,13 +11,13 @@
 #include "bench/attention_bench.h"
 #include "bench/elementwise_bench.h"
 #include "bench/gemm_bench.h"
-#include "bench/roofs.h"
 #include "kernels/blas_info.h"
 #include "kernels/dispatch.h"
+#include "kernels/roofs/roofs.h"
 
 namespace {
 
-using glassgpt::bench::Roofs;
+using glassgpt::kernels::Roofs;
 
 std::string rounded(double value) {
   char text[32];
@@ -81,7 +81,7 @@ int main(int argc, char** argv) {
   if (const unsigned cores = std::thread::hardware_concurrency(); cores > 1)
     threads.push_back(static_cast<int>(cores));
   std::fprintf(stderr, "measuring the roofs ...\n");
-  const Roofs roofs = glassgpt::bench::measure_roofs(threads);
+  const Roofs roofs = glassgpt::kernels::measure_roofs(threads);
   add_context(roofs);
   glassgpt::bench::register_gemm_benchmarks(roofs, threads);
   glassgpt::bench::register_attention_benchmarks(roofs);

@@ -8,6 +8,7 @@
 
 #include "glassgpt/config.h"
 #include "glassgpt/observer.h"
+#include "glassgpt/profile.h"
 #include "glassgpt/types.h"
 
 namespace glassgpt {
@@ -23,6 +24,7 @@ struct ForwardOptions {
   int threads = 0;  // 0: default_threads()
   GemmChoice gemm = GemmChoice::kAuto;
   ComputeType compute = ComputeType::kFloat32;
+  PassProfile* profile = nullptr;  // is told where the time went; for one pass at a time
 };
 
 // Keys and values of the tokens seen so far, for generating one token after the other. Made for one

@@ -10,6 +10,7 @@
 #include "model/parallel.h"
 #include "model/parts.h"
 #include "model/pass_plan.h"
+#include "model/stage_cost.h"
 
 namespace glassgpt {
 namespace {
@@ -21,7 +22,8 @@ class ForwardPass {
  public:
   ForwardPass(const ModelConfig& config, const ModelTensors<const float>& tensors,
               const PackedWeights& packed, const Batch& batch, Activations& activations,
-              Observer* observer, const kernels::GemmOptions& options, KeyValueCache::Parts* cache);
+              Observer* observer, const kernels::GemmOptions& options, KeyValueCache::Parts* cache,
+              PassTimer* timer);
   void run();
 
  private:
@@ -61,6 +63,11 @@ class ForwardPass {
   }
   void announce(Stage stage, std::size_t layer, const float* data, std::size_t cols,
                 std::size_t stride);
+  // The first line of each stage: to the end of the function time is the stage's.
+  [[nodiscard]] StageScope time(TimedStage stage, std::size_t layer = 0) const {
+    if (timer_ == nullptr) return StageScope(nullptr);
+    return {*timer_, stage, layer, stage_cost(stage, shape_)};
+  }
 
   const ModelConfig& config_;
   const ModelTensors<const float>& tensors_;
@@ -70,10 +77,12 @@ class ForwardPass {
   Observer* observer_;
   const kernels::GemmOptions& options_;
   KeyValueCache::Parts* cache_;
+  PassTimer* timer_;
   const kernels::KernelTable& kernels_;
   const PassPlan plan_;
   const std::size_t rows_, width_;
-  const std::size_t first_position_;            // of every sequence
+  const std::size_t first_position_;  // of every sequence
+  const PassShape shape_;
   std::vector<TokenId> positions_;              // of every row
   std::vector<AttentionTask> attention_tasks_;  // the same for all blocks
   int attention_threads_ = 1;
@@ -101,7 +110,7 @@ void ForwardPass::run() {
 ForwardPass::ForwardPass(const ModelConfig& config, const ModelTensors<const float>& tensors,
                          const PackedWeights& packed, const Batch& batch, Activations& activations,
                          Observer* observer, const kernels::GemmOptions& options,
-                         KeyValueCache::Parts* cache)
+                         KeyValueCache::Parts* cache, PassTimer* timer)
     : config_(config),
       tensors_(tensors),
       packed_(packed),
@@ -110,11 +119,13 @@ ForwardPass::ForwardPass(const ModelConfig& config, const ModelTensors<const flo
       observer_(observer),
       options_(options),
       cache_(cache),
+      timer_(timer),
       kernels_(kernels::active_kernels()),
       plan_(config.n_layer, observer, cache != nullptr),
       rows_(batch.rows()),
       width_(config.n_embd),
-      first_position_(cache != nullptr ? cache->tokens : 0) {
+      first_position_(cache != nullptr ? cache->tokens : 0),
+      shape_(config, batch.offsets, first_position_) {
   activations_.reserve(rows_);
   positions_.reserve(rows_);
   for (std::size_t b = 0; b < batch_.sequences(); ++b)
@@ -126,6 +137,7 @@ ForwardPass::ForwardPass(const ModelConfig& config, const ModelTensors<const flo
 void ForwardPass::announce(Stage stage, std::size_t layer, const float* data, std::size_t cols,
                            std::size_t stride) {
   if (!plan_.wants(stage, layer)) return;
+  const StageScope watching = StageScope::pause(timer_);
   observer_->on_stage({.stage = stage,
                        .layer = layer,
                        .data = data,
@@ -140,6 +152,7 @@ void ForwardPass::tokens() { announce(Stage::kTokens, 0, nullptr, 1); }
 
 void ForwardPass::token_embedding() {
   if (!plan_.reaches(Stage::kTokenEmbedding)) return;
+  const StageScope timed = time(TimedStage::kTokenEmbedding);
   float* const x = activations_.embedding();
   for_row_ranges(rows_, width_, options_.threads, [&](std::size_t begin, std::size_t end) {
     kernels_.embedding_gather(end - begin, width_, batch_.ids.data() + begin,
@@ -150,6 +163,8 @@ void ForwardPass::token_embedding() {
 }
 
 void ForwardPass::embedding() {
+  if (!plan_.reaches(Stage::kPosition)) return;
+  const StageScope timed = time(TimedStage::kEmbedding);
   if (plan_.wants(Stage::kPosition)) {
     float* const copies = activations_.watched(rows_ * width_);
     kernels_.embedding_gather(rows_, width_, positions_.data(), tensors_.position_embedding, width_,
@@ -177,6 +192,7 @@ void ForwardPass::layer_norm(const float* x, const float* weight, const float* b
 }
 
 void ForwardPass::ln_1(std::size_t k) {
+  const StageScope timed = time(TimedStage::kLn1, k);
   const BlockActivations a = activations_.block(k);
   const BlockTensors<const float>& w = tensors_.blocks[k];
   layer_norm(a.input, w.ln_1_weight, w.ln_1_bias, a.ln_1, a.ln_1_mean, a.ln_1_rstd);
@@ -185,6 +201,7 @@ void ForwardPass::ln_1(std::size_t k) {
 
 void ForwardPass::query_key_value(std::size_t k) {
   if (!plan_.reaches(Stage::kQ, k)) return;
+  const StageScope timed = time(TimedStage::kQueryKeyValue, k);
   const BlockActivations a = activations_.block(k);
   const std::size_t stride = 3 * width_;
   const Epilogue epilogue{.bias = tensors_.blocks[k].attention_qkv_bias};
@@ -252,6 +269,7 @@ ForwardPass::AttentionInput ForwardPass::attention_input(std::size_t sequence, s
 // The matrices that attention itself never stores, for who wants to see them.
 void ForwardPass::attention_weights(std::size_t k, Stage stage) {
   if (!plan_.wants(stage, k)) return;
+  const StageScope timed = time(TimedStage::kAttentionWeights, k);
   for (std::size_t b = 0; b < batch_.sequences(); ++b) {
     const AttentionInput input = attention_input(b, k);
     const AttentionShape& shape = input.shape;
@@ -264,6 +282,7 @@ void ForwardPass::attention_weights(std::size_t k, Stage stage) {
                                  stage == Stage::kScores ? out : nullptr,
                                  stage == Stage::kScores ? nullptr : out);
     });
+    const StageScope watching = StageScope::pause(timer_);
     for (std::size_t head = 0; head < config_.n_head; ++head)
       observer_->on_stage({.stage = stage,
                            .layer = k,
@@ -278,6 +297,7 @@ void ForwardPass::attention_weights(std::size_t k, Stage stage) {
 
 void ForwardPass::attention_heads(std::size_t k) {
   if (!plan_.reaches(Stage::kAttentionHeads, k)) return;
+  const StageScope timed = time(TimedStage::kAttentionHeads, k);
   const BlockActivations a = activations_.block(k);
   for_tasks(attention_tasks_.size(), attention_threads_, [&](std::size_t i, int thread) {
     const AttentionTask& task = attention_tasks_[i];
@@ -312,6 +332,7 @@ void ForwardPass::project_and_add(Stage projected, Stage sum, std::size_t k, con
 
 void ForwardPass::attention_out(std::size_t k) {
   if (!plan_.reaches(Stage::kAttentionOut, k)) return;
+  const StageScope timed = time(TimedStage::kAttentionOut, k);
   const BlockActivations a = activations_.block(k);
   project_and_add(Stage::kAttentionOut, Stage::kResidualMid, k, a.heads, width_,
                   packed_.blocks[k].attention_out, tensors_.blocks[k].attention_out_bias, a.input,
@@ -320,6 +341,7 @@ void ForwardPass::attention_out(std::size_t k) {
 
 void ForwardPass::ln_2(std::size_t k) {
   if (!plan_.reaches(Stage::kLn2, k)) return;
+  const StageScope timed = time(TimedStage::kLn2, k);
   const BlockActivations a = activations_.block(k);
   const BlockTensors<const float>& w = tensors_.blocks[k];
   layer_norm(a.residual_mid, w.ln_2_weight, w.ln_2_bias, a.ln_2, a.ln_2_mean, a.ln_2_rstd);
@@ -328,6 +350,7 @@ void ForwardPass::ln_2(std::size_t k) {
 
 void ForwardPass::mlp_hidden(std::size_t k) {
   if (!plan_.reaches(Stage::kMlpHidden, k)) return;
+  const StageScope timed = time(TimedStage::kMlpHidden, k);
   const BlockActivations a = activations_.block(k);
   const std::size_t inner = config_.inner();
   const Epilogue epilogue{.bias = tensors_.blocks[k].mlp_in_bias,
@@ -343,6 +366,7 @@ void ForwardPass::mlp_hidden(std::size_t k) {
 
 void ForwardPass::mlp_out(std::size_t k) {
   if (!plan_.reaches(Stage::kMlpOut, k)) return;
+  const StageScope timed = time(TimedStage::kMlpOut, k);
   const BlockActivations a = activations_.block(k);
   project_and_add(Stage::kMlpOut, Stage::kResidual, k, a.mlp_hidden, config_.inner(),
                   packed_.blocks[k].mlp_out, tensors_.blocks[k].mlp_out_bias, a.residual_mid,
@@ -351,6 +375,7 @@ void ForwardPass::mlp_out(std::size_t k) {
 
 void ForwardPass::final_norm() {
   if (!plan_.reaches(Stage::kFinal)) return;
+  const StageScope timed = time(TimedStage::kFinal);
   layer_norm(activations_.block(config_.n_layer - 1).output, tensors_.ln_f_weight,
              tensors_.ln_f_bias, activations_.final(), activations_.final_mean(),
              activations_.final_rstd());
@@ -359,6 +384,7 @@ void ForwardPass::final_norm() {
 
 void ForwardPass::logits() {
   if (!plan_.reaches(Stage::kLogits)) return;
+  const StageScope timed = time(TimedStage::kLogits);
   float* const logits = activations_.watched(rows_ * config_.vocab_size);
   kernels::linear(rows_, activations_.final(), width_, packed_.lm_head, {}, logits,
                   config_.vocab_size, options_);
@@ -370,8 +396,8 @@ void ForwardPass::logits() {
 void run_forward(const ModelConfig& config, const ModelTensors<const float>& tensors,
                  const PackedWeights& packed, const Batch& batch, Activations& activations,
                  Observer* observer, const kernels::GemmOptions& options,
-                 KeyValueCache::Parts* cache) {
-  ForwardPass(config, tensors, packed, batch, activations, observer, options, cache).run();
+                 KeyValueCache::Parts* cache, PassTimer* timer) {
+  ForwardPass(config, tensors, packed, batch, activations, observer, options, cache, timer).run();
   if (cache != nullptr) cache->tokens += batch.rows();
 }
 

@@ -4,6 +4,7 @@
 
 #include <charconv>
 #include <cstdlib>
+#include <optional>
 #include <stdexcept>
 #include <string_view>
 
@@ -124,6 +125,8 @@ const PackedWeights& packed_weights(const Model::Parts& parts, const PassPlan& p
 
 void checked_forward(const Model::Parts& parts, const Batch& batch, KeyValueCache::Parts* cache,
                      Observer& observer, const ForwardOptions& options) {
+  std::optional<PassTimer> timer;
+  if (options.profile != nullptr) timer.emplace(*options.profile);
   check_batch(batch, parts.config, cache != nullptr ? cache->tokens : 0);
   const kernels::GemmOptions gemm = gemm_options(options);
   const PassPlan plan(parts.config.n_layer, &observer, cache != nullptr);
@@ -131,7 +134,8 @@ void checked_forward(const Model::Parts& parts, const Batch& batch, KeyValueCach
     throw std::invalid_argument("logits are asked of a model without lm_head.weight");
   const PackedWeights& packed = packed_weights(parts, plan, gemm);
   Workspace activations(parts);
-  run_forward(parts.config, parts.tensors, packed, batch, *activations, &observer, gemm, cache);
+  run_forward(parts.config, parts.tensors, packed, batch, *activations, &observer, gemm, cache,
+              timer ? &*timer : nullptr);
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 
 #include "glassgpt/model.h"
 #include "kernels/gemm/gemm.h"
+#include "model/pass_timer.h"
 
 namespace glassgpt {
 
@@ -159,11 +160,12 @@ class Activations {
 // The one forward pass, over any tensors: the model's own or the trainer's. Ends after the last
 // stage that the observer wants; `observer` null means: everything up to kFinal is computed into
 // `activations` and nobody is told (training). With a cache the batch is one sequence that
-// continues it: positions go on, and every block's keys and values are added to it.
+// continues it: positions go on, and every block's keys and values are added to it. A timer is told
+// which stage runs.
 void run_forward(const ModelConfig& config, const ModelTensors<const float>& tensors,
                  const PackedWeights& packed, const Batch& batch, Activations& activations,
                  Observer* observer, const kernels::GemmOptions& options,
-                 KeyValueCache::Parts* cache = nullptr);
+                 KeyValueCache::Parts* cache = nullptr, PassTimer* timer = nullptr);
 
 struct Model::Parts {
   ModelConfig config;

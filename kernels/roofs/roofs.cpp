@@ -1,17 +1,18 @@
-#include "bench/roofs.h"
+#include "kernels/roofs/roofs.h"
 
 #include <omp.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
+#include <fstream>
 #include <functional>
 #include <string_view>
 
 #include "kernels/built_isas.h"
 #include "kernels/dispatch.h"
 
-namespace glassgpt::bench {
+namespace glassgpt::kernels {
 
 #define GLASSGPT_DECLARE_PROBE(name) extern const RoofProbe roof_probe_##name;
 GLASSGPT_FOR_EACH_ISA(GLASSGPT_DECLARE_PROBE)
@@ -102,14 +103,22 @@ std::size_t probe_floats(const std::vector<MemoryLevel>& levels, const MemoryLev
 
 }  // namespace
 
-std::size_t last_cache_bytes() { return cache_bytes(_SC_LEVEL3_CACHE_SIZE, 32 * 1024 * 1024); }
+// What Linux says of the cache that this core shares; on AMD's virtual machines the C library sums
+// up caches that other machines use.
+std::size_t last_cache_bytes() {
+  std::ifstream size("/sys/devices/system/cpu/cpu0/cache/index3/size");
+  std::size_t kibibytes = 0;
+  char unit = 0;
+  if (size >> kibibytes >> unit && unit == 'K' && kibibytes > 0) return kibibytes * 1024;
+  return cache_bytes(_SC_LEVEL3_CACHE_SIZE, 32 * 1024 * 1024);
+}
 
 std::vector<const RoofProbe*> supported_probes() {
 #define GLASSGPT_PROBE_ADDRESS(name) &roof_probe_##name,
   const RoofProbe* const built[] = {GLASSGPT_FOR_EACH_ISA(GLASSGPT_PROBE_ADDRESS)};
 #undef GLASSGPT_PROBE_ADDRESS
   std::vector<const RoofProbe*> probes;
-  for (const kernels::KernelTable* table : kernels::supported_kernels())
+  for (const KernelTable* table : supported_kernels())
     for (const RoofProbe* probe : built)
       if (std::string_view(probe->isa) == table->isa) probes.push_back(probe);
   return probes;
@@ -132,6 +141,18 @@ Roofs measure_roofs(const std::vector<int>& threads) {
   return roofs;
 }
 
+Roofs measure_quick_roofs(const std::string& isa, int threads) {
+  Roofs roofs;
+  roofs.memory = memory_levels();
+  const std::vector<const RoofProbe*> probes = supported_probes();
+  for (const RoofProbe* probe : probes)
+    if (probe->isa == isa) roofs.gflops[{isa, threads}] = measure_gflops(*probe, threads);
+  for (MemoryLevel& level : roofs.memory)
+    level.read_gbps[threads] = measure_gbps(
+        *probes.back(), threads, probe_floats(roofs.memory, level, threads, false), false);
+  return roofs;
+}
+
 double Roofs::seconds(const std::string& isa, int threads, double flops, double bytes,
                       double working_set) const {
   double gbps = memory.back().read_gbps.at(threads);
@@ -143,4 +164,4 @@ double Roofs::seconds(const std::string& isa, int threads, double flops, double 
   return std::max(flops / gflops.at({isa, threads}), bytes / gbps) * 1e-9;
 }
 
-}  // namespace glassgpt::bench
+}  // namespace glassgpt::kernels

@@ -1,5 +1,5 @@
 // Compiled once per ISA, like kernels/isa_entry.cpp.
-#include "bench/roof_probe.h"
+#include "kernels/roofs/roof_probe.h"
 
 #include "kernels/isa_arch.h"
 #include "kernels/simd.h"
@@ -51,17 +51,14 @@ void copy(const float* x, float* y, std::size_t n) noexcept {
 }
 
 }  // namespace
-}  // namespace glassgpt::kernels
-
-namespace glassgpt::bench {
 
 extern const RoofProbe GLASSGPT_ISA_TABLE;
 constinit const RoofProbe GLASSGPT_ISA_TABLE = {
     .isa = GLASSGPT_ISA_NAME,
-    .multiply_add = kernels::multiply_add,
-    .flops_per_iteration = 2.0 * kernels::kChains * kernels::S::kLanes,
-    .read = kernels::read,
-    .copy = kernels::copy,
+    .multiply_add = multiply_add,
+    .flops_per_iteration = 2.0 * kChains * S::kLanes,
+    .read = read,
+    .copy = copy,
 };
 
-}  // namespace glassgpt::bench
+}  // namespace glassgpt::kernels

@@ -7,9 +7,9 @@
 #include <utility>
 #include <vector>
 
-#include "bench/roof_probe.h"
+#include "kernels/roofs/roof_probe.h"
 
-namespace glassgpt::bench {
+namespace glassgpt::kernels {
 
 // A level of the memory hierarchy: what fits in `bytes` per core (L3 and memory: in all) is read
 // and copied this fast.
@@ -34,7 +34,11 @@ std::vector<const RoofProbe*> supported_probes();  // slowest first
 // Takes some seconds. `threads`: 1 and all that will be used.
 Roofs measure_roofs(const std::vector<int>& threads);
 
+// One ISA and number of threads, and reading alone: what a program can afford to measure before it
+// answers, a fifth of a second.
+Roofs measure_quick_roofs(const std::string& isa, int threads);
+
 // The last level's size, for inputs that must not fit.
 std::size_t last_cache_bytes();
 
-}  // namespace glassgpt::bench
+}  // namespace glassgpt::kernels

@@ -4,7 +4,7 @@
 
 #include <cstddef>
 
-namespace glassgpt::bench {
+namespace glassgpt::kernels {
 
 struct RoofProbe {
   const char* isa;
@@ -17,4 +17,4 @@ struct RoofProbe {
   void (*copy)(const float* x, float* y, std::size_t n) noexcept;
 };
 
-}  // namespace glassgpt::bench
+}  // namespace glassgpt::kernels

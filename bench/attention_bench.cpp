@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "bench/attention_bench.h"
+#include "bench/result.h"
 #include "kernels/attention/attention.h"
 #include "kernels/dispatch.h"
 
@@ -28,9 +29,9 @@ struct Problem {
 
   std::string name(const char* isa) const {
     const char* const passes[] = {"forward", "backward", "decode"};
-    return std::string("attention/") + isa + "/" + passes[static_cast<int>(pass)] + "/" +
+    return std::string("attention_") + passes[static_cast<int>(pass)] + "/" + isa + "/" +
            std::to_string(tokens) + "x" + std::to_string(head_dim) + "x" + std::to_string(heads) +
-           (hot ? "/hot" : "");
+           variant(1, hot);
   }
   AttentionShape shape() const {
     const std::size_t width = heads * head_dim;
@@ -50,11 +51,21 @@ struct Problem {
     const double products = pass == Pass::kBackward ? 5.0 : 2.0;
     return products * 2.0 * static_cast<double>(head_dim * heads) * pairs;
   }
-  double bytes() const {
+  // Queries, keys and values are read, the output is written; backward also reads the output and
+  // its gradient, and writes three.
+  kernels::Work work() const {
     const double width = static_cast<double>(heads * head_dim) * sizeof(float);
     const double n = static_cast<double>(tokens);
-    if (pass == Pass::kDecode) return width * (2.0 * n + 2.0);
-    return width * n * (pass == Pass::kForward ? 4.0 : 8.0);
+    double read = width * 3.0 * n;
+    double written = width * n;
+    if (pass == Pass::kBackward) {
+      read = width * 5.0 * n;
+      written = width * 3.0 * n;
+    } else if (pass == Pass::kDecode) {
+      read = width * (2.0 * n + 1.0);
+      written = width;
+    }
+    return {flop(), read, written, hot ? read + written : HUGE_VAL};
   }
 };
 
@@ -90,8 +101,8 @@ struct Sequence {
   std::vector<float> qkv, out, d_out, log_sum_exp, gradient;
 };
 
-// Largest difference from the reference in the first head, which goes through the same code as the
-// others.
+// Largest difference from the reference, relative to 1 + |expected|, in the first head, which goes
+// through the same code as the others.
 double error_of_first_head(const KernelTable& table, const Problem& problem) {
   Problem first = problem;
   first.heads = 1;
@@ -105,7 +116,7 @@ double error_of_first_head(const KernelTable& table, const Problem& problem) {
     for (std::size_t i = 0; i < a.size(); ++i) {
       const double difference = std::fabs(static_cast<double>(a[i]) - static_cast<double>(b[i]));
       if (std::isnan(difference)) return difference;
-      error = std::max(error, difference);
+      error = std::max(error, difference / (1.0 + std::fabs(static_cast<double>(b[i]))));
     }
     return error;
   };
@@ -121,11 +132,12 @@ void run(benchmark::State& state, const KernelTable& table, const Problem& probl
   // contract's bound comes to.
   const double error = error_of_first_head(table, problem);
   if (!(error < 1e-4)) {
-    state.SkipWithError("differs from the reference");
+    state.SkipWithError("disagrees with the reference and is not timed");
     return;
   }
   constexpr std::size_t kBeyondCaches = std::size_t{96} << 20;
-  const std::size_t in_flight = static_cast<std::size_t>(problem.bytes()) + 1;
+  const kernels::Work work = problem.work();
+  const auto in_flight = static_cast<std::size_t>(work.read_bytes + work.written_bytes) + 1;
   const std::size_t count =
       problem.hot ? 1 : std::min<std::size_t>(kBeyondCaches / in_flight + 1, 64);
   std::vector<Sequence> sequences(count, Sequence(problem));
@@ -141,16 +153,10 @@ void run(benchmark::State& state, const KernelTable& table, const Problem& probl
       sequence.forward(table.attention_forward, scratch.data());
     benchmark::ClobberMemory();
   }
-  // All per second of this thread's own time; %roof is of the least time that flops and bytes take.
+  report(state, roofs, {table.isa, 1, work, error});
   constexpr auto kRate = benchmark::Counter::kIsIterationInvariantRate;
-  const double working_set = problem.hot ? problem.bytes() : HUGE_VAL;
-  state.counters["GFLOP/s"] = benchmark::Counter(problem.flop() * 1e-9, kRate);
-  state.counters["GB/s"] = benchmark::Counter(problem.bytes() * 1e-9, kRate);
   state.counters["%fma"] =
-      benchmark::Counter(100e-9 * problem.flop() / roofs.gflops.at({table.isa, 1}), kRate);
-  state.counters["%roof"] = benchmark::Counter(
-      100.0 * roofs.seconds(table.isa, 1, problem.flop(), problem.bytes(), working_set), kRate);
-  state.counters["error"] = error;
+      benchmark::Counter(100e-9 * work.flops / roofs.peak(table.isa, 1, false), kRate);
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
-// Attention's benchmarks, of one thread: attention/ISA/forward/TxDxH (T tokens, D head width, H
-// heads), the same for backward, and decode, one query against a cache of T tokens; with /hot where
-// the sequence stays in cache.
+// Attention's benchmarks, of one thread: attention_forward/ISA/TxDxH (T tokens, D head width, H
+// heads), attention_backward, and attention_decode, one query against a cache of T tokens; with
+// /hot where the sequence stays in cache.
 #pragma once
 
 #include "kernels/roofs/roofs.h"

@@ -1,249 +1,148 @@
-// Each result carries x_reference, its speed over the scalar reference at the same shape, and
-// copy_percent, its traffic against a plain copy of arrays of the same size, both measured beside
-// it. A kernel that disagrees with its reference is not timed.
+// Beside what every benchmark reports, each result carries x_reference, its speed over the scalar
+// reference at the same shape on as many threads, and %copy, its traffic against a plain copy of
+// arrays of the same size. A kernel that disagrees with its reference is not timed.
 #include "bench/elementwise_bench.h"
 
 #include <benchmark/benchmark.h>
+#include <omp.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
-#include <cstdlib>
 #include <ctime>
 #include <functional>
-#include <memory>
-#include <new>
-#include <random>
+#include <map>
 #include <string>
 #include <vector>
 
+#include "bench/elementwise_operations.h"
+#include "bench/result.h"
 #include "kernels/dispatch.h"
 
 namespace glassgpt::bench {
 namespace {
 
-using namespace kernels;
+using kernels::KernelTable;
 
-// Floats that begin on a cache line, as a model's buffers should: a vector that straddles two lines
-// costs twice.
-class Floats {
- public:
-  void resize(std::size_t n) {
-    size_ = n;
-    memory_.reset(static_cast<float*>(std::aligned_alloc(64, (n * sizeof(float) + 63) / 64 * 64)));
-    if (memory_ == nullptr) throw std::bad_alloc();
-  }
-  std::size_t size() const { return size_; }
-  float* data() { return memory_.get(); }
-  float* begin() { return memory_.get(); }
-  float* end() { return memory_.get() + size_; }
-  float& operator[](std::size_t i) { return memory_.get()[i]; }
-
- private:
-  struct Free {
-    void operator()(float* p) const { std::free(p); }
-  };
-  std::unique_ptr<float, Free> memory_;
-  std::size_t size_ = 0;
-};
-
-// The arrays of one workload. Beyond the cache each is 32 MiB, which no run over them leaves in a
-// cache of that size.
-struct Arrays {
+struct Shape {
   std::size_t rows, cols;
-  Floats a, b, out, m, v;
-  Floats gamma, beta;
-  std::vector<float> mean, rstd;
-  std::vector<TokenId> ids;      // rows
-  std::vector<TokenId> targets;  // columns
+  bool hot;
+};
 
-  Arrays(std::size_t row_count, std::size_t col_count) : rows(row_count), cols(col_count) {
-    std::mt19937 generator(1);
-    std::uniform_real_distribution<float> uniform(-2.0f, 2.0f);
-    const auto fill = [&](Floats& x, std::size_t n) {
-      x.resize(n);
-      for (float& value : x) value = uniform(generator);
-    };
-    for (Floats* x : {&a, &b, &out, &m, &v}) fill(*x, size());
-    for (float& value : v) value = std::fabs(value);
-    fill(gamma, cols);
-    fill(beta, cols);
-    mean.assign(rows, 0.1f);
-    rstd.assign(rows, 0.9f);
-    ids.resize(rows);
-    for (TokenId& id : ids) id = static_cast<TokenId>(generator() % rows);
-    targets.resize(rows);
-    for (TokenId& id : targets) id = static_cast<TokenId>(generator() % cols);
+struct Case {
+  const Operation* operation;
+  const KernelTable* table;
+  Shape shape;
+  int threads;
+
+  std::string shape_name() const {
+    const std::string rows = operation->row_wise() ? std::to_string(shape.rows) + "x" : "";
+    return rows + std::to_string(shape.cols) + variant(threads, shape.hot);
   }
-  std::size_t size() const { return rows * cols; }
+  std::string name() const {
+    return std::string(operation->name) + "/" + table->isa + "/" + shape_name();
+  }
+  kernels::Work work() const {
+    const auto n = static_cast<double>(shape.rows * shape.cols);
+    const double read = n * operation->read_bytes;
+    const double written = n * operation->written_bytes;
+    return {.flops = n * operation->flops,
+            .read_bytes = read,
+            .written_bytes = written,
+            .working_set = !shape.hot            ? HUGE_VAL
+                           : operation->in_place ? read
+                                                 : read + written,
+            .in_place = operation->in_place};
+  }
 };
 
-using Run = std::function<void(const KernelTable&, Arrays&)>;
-
-struct Operation {
-  const char* name;
-  double bytes;   // moved per element
-  bool row_wise;  // else one long array
-  Run run;
-};
-
-AdamWStep adamw_step() { return {1e-4f, 0.9f, 0.95f, 1e-8f, 0.1f, 0.5f, 0.5f, 1.0f}; }
-
-const std::vector<Operation>& operations() {
-  static const std::vector<Operation> all = {
-      {"exp", 8, false, [](auto& t, auto& x) { t.exp(x.size(), x.a.data(), x.out.data()); }},
-      {"tanh", 8, false, [](auto& t, auto& x) { t.tanh(x.size(), x.a.data(), x.out.data()); }},
-      {"erf", 8, false, [](auto& t, auto& x) { t.erf(x.size(), x.a.data(), x.out.data()); }},
-      {"gelu_tanh", 8, false,
-       [](auto& t, auto& x) { t.gelu_tanh(x.size(), x.a.data(), x.out.data()); }},
-      {"gelu_erf", 8, false,
-       [](auto& t, auto& x) { t.gelu_erf(x.size(), x.a.data(), x.out.data()); }},
-      {"gelu_tanh_backward", 12, false,
-       [](auto& t, auto& x) {
-         t.gelu_tanh_backward(x.size(), x.a.data(), x.b.data(), x.out.data());
-       }},
-      {"gelu_erf_backward", 12, false,
-       [](auto& t, auto& x) {
-         t.gelu_erf_backward(x.size(), x.a.data(), x.b.data(), x.out.data());
-       }},
-      {"add", 12, false,
-       [](auto& t, auto& x) { t.add(x.size(), x.a.data(), x.b.data(), x.out.data()); }},
-      {"sum_of_squares", 4, false,
-       [](auto& t, auto& x) {
-         x.out[0] = static_cast<float>(t.sum_of_squares(x.size(), x.a.data()));
-       }},
-      {"adamw", 28, false,
-       [](auto& t, auto& x) {
-         t.adamw(x.size(), x.out.data(), x.a.data(), x.m.data(), x.v.data(), adamw_step());
-       }},
-      {"softmax", 8, true,
-       [](auto& t, auto& x) {
-         t.softmax(x.rows, x.cols, x.a.data(), x.cols, x.out.data(), x.cols);
-       }},
-      {"softmax_backward", 12, true,
-       [](auto& t, auto& x) {
-         t.softmax_backward(x.rows, x.cols, x.a.data(), x.cols, x.b.data(), x.cols, x.out.data(),
-                            x.cols);
-       }},
-      {"layer_norm", 8, true,
-       [](auto& t, auto& x) {
-         t.layer_norm(x.rows, x.cols, x.a.data(), x.cols, x.gamma.data(), x.beta.data(), 1e-5f,
-                      x.out.data(), x.cols, x.m.data(), x.v.data());
-       }},
-      {"layer_norm_backward", 16, true,
-       [](auto& t, auto& x) {
-         t.layer_norm_backward(x.rows, x.cols, x.a.data(), x.cols, x.b.data(), x.cols,
-                               x.gamma.data(), x.mean.data(), x.rstd.data(), x.out.data(), x.cols);
-       }},
-      {"layer_norm_backward_parameters", 8, true,
-       [](auto& t, auto& x) {
-         t.layer_norm_backward_parameters(x.rows, x.cols, x.a.data(), x.cols, x.b.data(), x.cols,
-                                          x.mean.data(), x.rstd.data(), x.out.data(), x.m.data());
-       }},
-      {"column_sum", 4, true,
-       [](auto& t, auto& x) { t.column_sum(x.rows, x.cols, x.a.data(), x.cols, x.out.data()); }},
-      {"embedding_gather", 8, true,
-       [](auto& t, auto& x) {
-         t.embedding_gather(x.rows, x.cols, x.ids.data(), x.a.data(), x.cols, 1.5f, x.out.data(),
-                            x.cols);
-       }},
-      {"embedding_scatter_add", 12, true,
-       [](auto& t, auto& x) {
-         t.embedding_scatter_add(x.rows, x.cols, x.ids.data(), x.a.data(), x.cols, 1.5f,
-                                 x.out.data(), x.cols);
-       }},
-      {"sinusoidal_positions", 4, true,
-       [](auto& t, auto& x) { t.sinusoidal_positions(x.rows, x.cols, 0, x.out.data(), x.cols); }},
-      {"cross_entropy", 8, true,
-       [](auto& t, auto& x) {
-         t.cross_entropy(x.rows, x.cols, x.a.data(), x.cols, x.targets.data(), 0.5f, x.m.data(),
-                         x.out.data(), x.cols);
-       }},
-      {"cosine_similarity", 4, true,
-       [](auto& t, auto& x) {
-         t.cosine_similarity(x.rows, x.cols, x.gamma.data(), x.a.data(), x.cols, x.out.data());
-       }},
+// One thread is timed by its own clock: what else the machine does is not its. More are timed by
+// the wall's.
+double seconds(int threads, const std::function<void()>& f) {
+  if (threads > 1) {
+    const auto begin = std::chrono::steady_clock::now();
+    f();
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  }
+  const auto own = [] {
+    timespec now{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
   };
-  return all;
-}
-
-// The references in the places of one table, so that they run through the same code.
-KernelTable reference_table() {
-  KernelTable t = *supported_kernels().front();
-  t.isa = "reference";
-  t.layer_norm = layer_norm_reference;
-  t.layer_norm_backward = layer_norm_backward_reference;
-  t.layer_norm_backward_parameters = layer_norm_backward_parameters_reference;
-  t.softmax = softmax_reference;
-  t.softmax_backward = softmax_backward_reference;
-  t.gelu_tanh = gelu_tanh_reference;
-  t.gelu_erf = gelu_erf_reference;
-  t.gelu_tanh_backward = gelu_tanh_backward_reference;
-  t.gelu_erf_backward = gelu_erf_backward_reference;
-  t.embedding_gather = embedding_gather_reference;
-  t.embedding_scatter_add = embedding_scatter_add_reference;
-  t.sinusoidal_positions = sinusoidal_positions_reference;
-  t.cross_entropy = cross_entropy_reference;
-  t.adamw = adamw_reference;
-  t.cosine_similarity = cosine_similarity_reference;
-  t.exp = exp_reference;
-  t.tanh = tanh_reference;
-  t.erf = erf_reference;
-  t.add = add_reference;
-  t.sum_of_squares = sum_of_squares_reference;
-  t.column_sum = column_sum_reference;
-  return t;
-}
-
-// This thread's own time: these kernels have one thread, and what else the machine does is not
-// theirs.
-double thread_seconds() {
-  timespec now{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
-}
-
-double seconds(const std::function<void()>& f) {
-  const double begin = thread_seconds();
+  const double begin = own();
   f();
-  return thread_seconds() - begin;
+  return own() - begin;
 }
 
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
+// The operation over all of the arrays, split as its callers split it, in parts of whole cache
+// lines.
+void run(const Operation& operation, const KernelTable& table, Arrays& x, int threads) {
+  const std::size_t whole = operation.split == Split::kElements ? x.size()
+                            : operation.split == Split::kRows   ? x.rows
+                                                                : x.cols;
+  if (threads == 1) return operation.run(table, x, {0, whole});
+  const std::size_t share = (whole / static_cast<std::size_t>(threads) + 15) / 16 * 16;
+#pragma omp parallel num_threads(threads)
+  {
+    const std::size_t begin =
+        std::min(whole, share * static_cast<std::size_t>(omp_get_thread_num()));
+    const std::size_t end =
+        omp_get_thread_num() + 1 == threads ? whole : std::min(whole, begin + share);
+    if (begin < end) operation.run(table, x, {begin, end - begin});
+  }
 }
 
-double median_seconds(int repetitions, const std::function<void()>& f) {
+// In the cache a run takes less than a microsecond: several are timed at once.
+int runs_at_once(const Shape& shape) { return shape.hot ? 64 : 1; }
+
+double seconds_per_run(const Case& c, const KernelTable& table, Arrays& x) {
+  const int runs = runs_at_once(c.shape);
+  return seconds(c.threads,
+                 [&] {
+                   for (int i = 0; i < runs; ++i) {
+                     run(*c.operation, table, x, c.threads);
+                     benchmark::ClobberMemory();
+                   }
+                 }) /
+         runs;
+}
+
+// The reference's time, measured once per shape.
+double reference_seconds(const Case& c, Arrays& x) {
+  static std::map<std::string, double> known;
+  const std::string key = std::string(c.operation->name) + "/" + c.shape_name();
+  if (const auto found = known.find(key); found != known.end()) return found->second;
   std::vector<double> times;
-  for (int i = 0; i < repetitions; ++i) times.push_back(seconds(f));
-  return median(times);
+  for (int i = 0; i < (c.shape.hot ? 21 : 3); ++i)
+    times.push_back(seconds_per_run(c, reference_table(), x));
+  std::sort(times.begin(), times.end());
+  return known[key] = times[times.size() / 2];
 }
 
-// Bytes per second (read and written) of a copy with ordinary stores: what a kernel that reads and
-// writes can reach.
-double copy_bandwidth(Arrays& x) {
-  const auto repeat = std::max<std::size_t>(1, (std::size_t{1} << 24) / (x.size() * sizeof(float)));
-  const double time = median_seconds(9, [&] {
-    for (std::size_t k = 0; k < repeat; ++k) {
-      supported_kernels().back()->embedding_gather(1, x.size(), x.ids.data(), x.a.data(), 0, 1.0f,
-                                                   x.out.data(), 0);
-      benchmark::ClobberMemory();
-    }
-  });
-  return 2.0 * static_cast<double>(x.size() * sizeof(float) * repeat) / time;
+// The same traffic as softmax or GELU, and no work: with ordinary stores, as they have.
+double copy_seconds(const Case& c, Arrays& x) {
+  static const Operation copy = {
+      "copy", Split::kElements, 1, 4, 4, false, [](const KernelTable& t, Arrays& arrays, Part p) {
+        const kernels::TokenId first = 0;
+        t.embedding_gather(1, p.count, &first, arrays.a + p.begin, 0, 1.0f, arrays.out + p.begin,
+                           0);
+      }};
+  Case copies = c;
+  copies.operation = &copy;
+  return seconds_per_run(copies, *kernels::supported_kernels().back(), x);
 }
 
-// The largest difference from the reference, relative to 1 + |expected|.
-double max_error(const Operation& operation, const KernelTable& table, std::size_t rows,
-                 std::size_t cols) {
+// The largest difference from the reference, relative to 1 + |expected|, on a part of the shape.
+double max_error(const Case& c) {
+  const std::size_t rows = std::min<std::size_t>(c.shape.rows, 64);
+  const std::size_t cols = std::min<std::size_t>(c.shape.cols, 65536);
   Arrays expected(rows, cols);
   Arrays actual(rows, cols);
-  operation.run(reference_table(), expected);
-  operation.run(table, actual);
+  run(*c.operation, reference_table(), expected, 1);
+  run(*c.operation, *c.table, actual, 1);
   double worst = 0.0;
-  const auto compare = [&](Floats& got, Floats& want) {
-    for (std::size_t i = 0; i < got.size(); ++i) {
+  const auto compare = [&](const float* got, const float* want) {
+    for (std::size_t i = 0; i < rows * cols; ++i) {
       const double error = std::fabs(static_cast<double>(got[i]) - static_cast<double>(want[i])) /
                            (1.0 + std::fabs(static_cast<double>(want[i])));
       if (!(error <= worst)) worst = std::isnan(error) ? HUGE_VAL : error;
@@ -255,71 +154,57 @@ double max_error(const Operation& operation, const KernelTable& table, std::size
   return worst;
 }
 
-struct Shape {
-  std::size_t rows, cols;
-  bool hot;
-};
-
-std::string shape_name(const Operation& operation, const Shape& shape) {
-  const std::string rows = operation.row_wise ? std::to_string(shape.rows) + "x" : "";
-  return rows + std::to_string(shape.cols) + (shape.hot ? "/hot" : "");
-}
-
-void run_benchmark(benchmark::State& state, const Operation& operation, const KernelTable& table,
-                   const Shape& shape) {
+void run_benchmark(benchmark::State& state, const Case& c, const kernels::Roofs& roofs) {
   constexpr double kTolerance = 2e-5;
-  const double error = max_error(operation, table, std::min<std::size_t>(shape.rows, 64),
-                                 std::min<std::size_t>(shape.cols, 65536));
+  const double error = max_error(c);
   if (!(error <= kTolerance)) {
-    state.SkipWithError("disagrees with the reference");
+    state.SkipWithError("disagrees with the reference and is not timed");
     return;
   }
-  Arrays x(shape.rows, shape.cols);
-  const double copy = copy_bandwidth(x);
-  const KernelTable reference = reference_table();
-  // In the cache a run takes less than a microsecond: several are timed at once.
-  const int runs = shape.hot ? 64 : 1;
-  const auto repeat = [&](const KernelTable& t) {
-    for (int i = 0; i < runs; ++i) {
-      operation.run(t, x);
-      benchmark::ClobberMemory();
-    }
-  };
-  const double reference_time =
-      median_seconds(shape.hot ? 21 : 3, [&] { repeat(reference); }) / runs;
-  std::vector<double> times;
-  for (auto _ : state) {
-    times.push_back(seconds([&] { repeat(table); }) / runs);
-    state.SetIterationTime(times.back());
+  Arrays x(c.shape.rows, c.shape.cols);
+  const double reference_time = reference_seconds(c, x);
+  double total = 0.0, copy_total = 0.0;
+  for ([[maybe_unused]] auto _ : state) {
+    // In turn: the machine's memory is not equally fast at all times.
+    copy_total += copy_seconds(c, x);
+    const double once = seconds_per_run(c, *c.table, x);
+    total += once;
+    state.SetIterationTime(once);
   }
-  const double time = median(times);
-  const double bytes = operation.bytes * static_cast<double>(x.size());
-  state.counters["GB/s"] = bytes / time * 1e-9;
-  state.counters["ns/element"] = time / static_cast<double>(x.size()) * 1e9;
-  state.counters["copy_percent"] = 100.0 * bytes / time / copy;
-  state.counters["x_reference"] = reference_time / time;
-  state.counters["max_error"] = error;
+  const bool reference = c.table == &reference_table();
+  const kernels::Work work = c.work();
+  report(state, roofs, {reference ? "scalar" : c.table->isa, c.threads, work, error});
+  const auto elements = static_cast<double>(x.size());
+  const double copied = 2.0 * sizeof(float) * elements;
+  const double mean = total / static_cast<double>(state.iterations());
+  state.counters["ns/element"] = 1e9 * mean / elements;
+  state.counters["%copy"] =
+      100.0 * (work.read_bytes + work.written_bytes) / copied * copy_total / total;
+  state.counters["x_reference"] = reference_time / mean;
+}
+
+void register_case(const Case& c, const kernels::Roofs& roofs) {
+  benchmark::RegisterBenchmark(
+      c.name().c_str(), [c, &roofs](benchmark::State& state) { run_benchmark(state, c, roofs); })
+      ->UseManualTime()
+      ->Iterations(c.shape.hot ? 101 : 7);
 }
 
 }  // namespace
 
-void register_elementwise_benchmarks() {
-  static const KernelTable reference = reference_table();
-  std::vector<const KernelTable*> tables = supported_kernels();
-  tables.insert(tables.begin(), &reference);
+void register_elementwise_benchmarks(const kernels::Roofs& roofs, const std::vector<int>& threads) {
+  std::vector<const KernelTable*> tables = kernels::supported_kernels();
+  tables.insert(tables.begin(), &reference_table());
+  // 32 MiB per array are beyond the cache: no run leaves them in one of that size.
   const std::vector<Shape> arrays = {{1, 2048, true}, {1, 8388608, false}};
   const std::vector<Shape> matrices = {{8, 256, true}, {4, 1024, true}, {32768, 256, false}};
   for (const Operation& operation : operations())
-    for (const Shape& shape : operation.row_wise ? matrices : arrays)
-      for (const KernelTable* table : tables)
-        benchmark::RegisterBenchmark(
-            (std::string(operation.name) + "/" + table->isa + "/" + shape_name(operation, shape))
-                .c_str(),
-            [&operation, table, shape](benchmark::State& state) {
-              run_benchmark(state, operation, *table, shape);
-            })
-            ->UseManualTime()
-            ->Iterations(shape.hot ? 101 : 5);
+    for (const Shape& shape : operation.row_wise() ? matrices : arrays)
+      for (const int count : threads) {
+        if (shape.hot && count > 1) continue;  // starting a thread takes longer than the work
+        for (const KernelTable* table : tables)
+          register_case({&operation, table, shape, count}, roofs);
+      }
 }
 
 }  // namespace glassgpt::bench

@@ -61,8 +61,10 @@ class Worker {
          std::string_view dtype)
       : model_(glassgpt::Model::load(directory)), ids_(read_ids(ids_file)) {
     options_.threads = threads;
-    if (dtype != "f32")
-      throw std::invalid_argument("dtype: got " + std::string(dtype) + ", expected f32");
+    if (dtype == "bf16")
+      options_.compute = glassgpt::ComputeType::kBFloat16;
+    else if (dtype != "f32")
+      throw std::invalid_argument("dtype: got " + std::string(dtype) + ", expected f32 or bf16");
   }
 
   std::string serve(const std::string& request) const {
@@ -120,7 +122,7 @@ class Worker {
 
 int main(int argc, char** argv) {
   if (argc != 5) {
-    std::cerr << "usage: glassgpt_forward_bench MODEL_DIR IDS_FILE THREADS f32\n";
+    std::cerr << "usage: glassgpt_forward_bench MODEL_DIR IDS_FILE THREADS f32|bf16\n";
     return 2;
   }
   try {

@@ -4,8 +4,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 #include <random>
+#include <string>
 
+#include "bench/result.h"
+#include "kernels/blas_info.h"
 #include "kernels/dispatch.h"
 #include "kernels/gemm/gemm.h"
 
@@ -19,7 +23,9 @@ using kernels::KernelTable;
 struct Shape {
   std::size_t m, k, n;
   double flops() const { return 2.0 * static_cast<double>(m) * static_cast<double>(k * n); }
-  double bytes() const { return 4.0 * static_cast<double>(m * k + k * n + m * n); }
+  std::string name() const {
+    return std::to_string(m) + "x" + std::to_string(k) + "x" + std::to_string(n);
+  }
 };
 
 // GPT-2's products (C = 768) and those of a model of C = 256, at every number of tokens.
@@ -33,9 +39,24 @@ std::vector<Shape> shapes() {
 }
 
 struct Implementation {
-  std::string name;  // the ISA, "blas" or "reference"
-  std::string isa;   // whose roof it is held against
+  std::string operation;  // "gemm", or "gemm_bf16" where weights are stored in bfloat16
+  std::string name;       // the ISA, "blas" or "reference"
+  std::string isa;        // whose roof it is held against
   GemmOptions options;
+
+  bool bf16() const { return operation == "gemm_bf16"; }
+  double weight_bytes() const { return bf16() ? 2.0 : sizeof(float); }
+  // What is still timed, in parts of sum |a||b|: twice the contract's bound, and for bfloat16 the
+  // rounding of both factors besides.
+  double tolerance(const Shape& shape) const {
+    return 4.0 * 0x1p-24 * static_cast<double>(shape.k) + (bf16() ? 0x1p-8 : 0.0);
+  }
+  kernels::Work work(const Shape& shape, bool hot) const {
+    const double a = sizeof(float) * static_cast<double>(shape.m * shape.k);
+    const double b = weight_bytes() * static_cast<double>(shape.k * shape.n);
+    const double c = sizeof(float) * static_cast<double>(shape.m * shape.n);
+    return {shape.flops(), a + b, c, hot ? a + b + c : HUGE_VAL, bf16()};
+  }
 };
 
 std::vector<float> random_values(std::size_t n, std::uint32_t seed) {
@@ -53,8 +74,9 @@ struct Inputs {
   std::vector<kernels::WeightMatrix> weights;
   std::vector<float> c;
 
-  Inputs(const Shape& s, bool hot, const GemmOptions& options) : shape(s), c(s.m * s.n) {
-    const double wanted = 2.0 * static_cast<double>(kernels::last_cache_bytes()) / s.bytes();
+  Inputs(const Shape& s, bool hot, const Implementation& implementation) : shape(s), c(s.m * s.n) {
+    const kernels::Work work = implementation.work(s, true);
+    const double wanted = 2.0 * static_cast<double>(kernels::last_cache_bytes()) / work.working_set;
     const std::size_t sets = hot ? 1 : static_cast<std::size_t>(wanted) + 1;
     const std::vector<float> one_a = random_values(s.m * s.k, 1),
                              one_b = random_values(s.k * s.n, 2);
@@ -62,7 +84,7 @@ struct Inputs {
       a.push_back(one_a);
       b.push_back(one_b);
       weights.emplace_back(s.k, s.n, b.back().data(), s.n, false);
-      weights.back().pack(options);
+      weights.back().pack(implementation.options);
     }
   }
   void multiply(std::size_t set, const GemmOptions& options) {
@@ -70,9 +92,23 @@ struct Inputs {
   }
 };
 
-// The worst |error| of some hundred elements of C, all over it, in units of 2^-24 sum |a||b|; K is
-// the most that it may be, and twice that what is still timed. Infinity where an element is not a
-// number.
+// The benchmark runs some times in a row while its number of iterations is sought: the last inputs
+// are kept.
+Inputs& inputs_of(const Shape& shape, bool hot, const Implementation& implementation) {
+  static std::string last;
+  static std::unique_ptr<Inputs> inputs;
+  const std::string wanted =
+      implementation.operation + "/" + implementation.name + "/" + shape.name() + variant(1, hot);
+  if (wanted != last) {
+    inputs.reset();
+    inputs = std::make_unique<Inputs>(shape, hot, implementation);
+    last = wanted;
+  }
+  return *inputs;
+}
+
+// The worst |error| of some hundred elements of C, all over it, in parts of sum |a||b|. Infinity
+// where an element is not a number.
 double worst_error(const Inputs& inputs) {
   const auto [m, k, n] = inputs.shape;
   double worst = 0;
@@ -86,8 +122,7 @@ double worst_error(const Inputs& inputs) {
       sum += term;
       magnitude += std::fabs(term);
     }
-    const double error =
-        std::fabs(static_cast<double>(inputs.c[index]) - sum) / (0x1p-24 * magnitude);
+    const double error = std::fabs(static_cast<double>(inputs.c[index]) - sum) / magnitude;
     if (!(error <= worst)) worst = std::isnan(error) ? HUGE_VAL : error;
   }
   return worst;
@@ -96,10 +131,11 @@ double worst_error(const Inputs& inputs) {
 void run(benchmark::State& state, const kernels::Roofs& roofs, const Implementation& implementation,
          const Shape& shape, bool hot) {
   const GemmOptions& options = implementation.options;
-  Inputs inputs(shape, hot, options);
+  Inputs& inputs = inputs_of(shape, hot, implementation);
+  std::fill(inputs.c.begin(), inputs.c.end(), NAN);
   inputs.multiply(0, options);
   const double error = worst_error(inputs);
-  if (!(error <= 2.0 * static_cast<double>(shape.k))) {
+  if (!(error <= implementation.tolerance(shape))) {
     state.SkipWithError("disagrees with the reference and is not timed");
     return;
   }
@@ -110,23 +146,22 @@ void run(benchmark::State& state, const kernels::Roofs& roofs, const Implementat
     benchmark::ClobberMemory();
     if (++set == inputs.a.size()) set = 0;
   }
-  const double working_set = hot ? shape.bytes() : HUGE_VAL;
-  const double at_least =
-      roofs.seconds(implementation.isa, options.threads, shape.flops(), shape.bytes(), working_set);
-  constexpr auto kRate = benchmark::Counter::kIsIterationInvariantRate;
-  state.counters["GFLOP/s"] = benchmark::Counter(shape.flops() * 1e-9, kRate);
-  state.counters["GB/s"] = benchmark::Counter(shape.bytes() * 1e-9, kRate);
-  state.counters["%roof"] = benchmark::Counter(100.0 * at_least, kRate);
-  state.counters["error/eps"] = benchmark::Counter(error);
+  report(state, roofs,
+         {implementation.isa, options.threads, implementation.work(shape, hot), error});
+  // Effective ones: a build of OpenBLAS may have fewer than it was asked for.
+  if (options.backend == GemmBackend::kBlas)
+    state.counters["blas_threads"] = kernels::blas_info().threads;
 }
 
 std::vector<Implementation> implementations(int threads) {
   std::vector<Implementation> all;
   const std::vector<const KernelTable*> tables = kernels::supported_kernels();
   for (const KernelTable* table : tables)
-    all.push_back({table->isa, table->isa, {GemmBackend::kSimd, threads, table}});
-  all.push_back({"blas", tables.back()->isa, {GemmBackend::kBlas, threads, tables.back()}});
-  all.push_back({"reference", "scalar", {GemmBackend::kReference, threads, tables.front()}});
+    all.push_back({"gemm", table->isa, table->isa, {GemmBackend::kSimd, threads, table}});
+  const KernelTable* best = tables.back();
+  all.push_back({"gemm", "blas", best->isa, {GemmBackend::kBlas, threads, best}});
+  all.push_back(
+      {"gemm", "reference", "scalar", {GemmBackend::kReference, threads, tables.front()}});
   return all;
 }
 
@@ -140,10 +175,8 @@ void register_gemm_benchmarks(const kernels::Roofs& roofs, const std::vector<int
           // A double loop over a billion products tells nothing more than one over a hundred
           // million.
           if (implementation.name == "reference" && shape.flops() > 2e8) continue;
-          const std::string name = "gemm/" + implementation.name + "/" + std::to_string(shape.m) +
-                                   "x" + std::to_string(shape.k) + "x" + std::to_string(shape.n) +
-                                   (count > 1 ? "/" + std::to_string(count) + "t" : "") +
-                                   (hot ? "/hot" : "");
+          const std::string name = implementation.operation + "/" + implementation.name + "/" +
+                                   shape.name() + variant(count, hot);
           benchmark::RegisterBenchmark(
               name.c_str(),
               [&roofs, implementation, shape, hot](benchmark::State& state) {

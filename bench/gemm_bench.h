@@ -2,10 +2,13 @@
 // where the inputs stay in cache.
 #pragma once
 
+#include <vector>
+
 #include "kernels/roofs/roofs.h"
 
 namespace glassgpt::bench {
 
+// `roofs` must outlive the run.
 void register_gemm_benchmarks(const kernels::Roofs& roofs, const std::vector<int>& threads);
 
 }  // namespace glassgpt::bench

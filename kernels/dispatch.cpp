@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
+#include <fstream>
 #include <mutex>
 
 #include "glassgpt/error.h"
@@ -99,6 +100,17 @@ std::vector<const KernelTable*> supported_kernels() {
   for (const KernelTable* table : built_tables())
     if (cpu_supports(table->isa)) tables.push_back(table);
   return tables;
+}
+
+std::string cpu_name() {
+  std::ifstream file("/proc/cpuinfo");
+  std::string line;
+  while (std::getline(file, line)) {
+    if (line.rfind("model name", 0) != 0 && line.rfind("Model", 0) != 0) continue;
+    const std::size_t colon = line.find(": ");
+    if (colon != std::string::npos) return line.substr(colon + 2);
+  }
+  return "unknown";
 }
 
 std::vector<std::string> built_isas() {

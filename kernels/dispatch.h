@@ -26,6 +26,9 @@ std::vector<std::string> built_isas();
 // or if another was already in use.
 void force_isa(std::string_view name);
 
+// The CPU's name as the operating system gives it, or "unknown". For people to read.
+std::string cpu_name();
+
 // What the two choices above share: the supported table of that name. Throws Error (kUnavailable)
 // that starts with `source` (who asked) and tells an ISA that was built but that this CPU lacks
 // from one that nobody knows.

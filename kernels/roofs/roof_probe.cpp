@@ -12,7 +12,7 @@ using F32 = S::F32;
 
 // Enough chains for an FMA's latency times the FMAs per cycle (4 x 2), few enough for 16 registers.
 constexpr std::size_t kChains = 12;
-constexpr std::size_t kUnroll = 8;  // vectors per round of read and copy
+constexpr std::size_t kUnroll = 8;  // vectors per round of read, copy and update
 
 float multiply_add(std::size_t iterations) noexcept {
   // The factor comes through memory, so that the compiler cannot know it; below 1, so that the sums
@@ -50,6 +50,16 @@ void copy(const float* x, float* y, std::size_t n) noexcept {
   }
 }
 
+void update(float* x, std::size_t n) noexcept {
+  volatile float source = 1.0f;
+  const F32 factor = S::set(source);
+  for (std::size_t k = 0; k < n; k += kUnroll * S::kLanes) {
+#pragma GCC unroll 8
+    for (std::size_t i = 0; i < kUnroll; ++i)
+      S::store(x + k + i * S::kLanes, factor * S::load(x + k + i * S::kLanes));
+  }
+}
+
 }  // namespace
 
 extern const RoofProbe GLASSGPT_ISA_TABLE;
@@ -59,6 +69,7 @@ constinit const RoofProbe GLASSGPT_ISA_TABLE = {
     .flops_per_iteration = 2.0 * kChains * S::kLanes,
     .read = read,
     .copy = copy,
+    .update = update,
 };
 
 }  // namespace glassgpt::kernels

@@ -1,5 +1,5 @@
-// Loops that do nothing but multiply-add, read or copy, for each ISA: what the machine can do at
-// most.
+// Loops that do nothing but multiply-add, read, copy or update, for each ISA: what the machine can
+// do at most.
 #pragma once
 
 #include <cstddef>
@@ -15,6 +15,7 @@ struct RoofProbe {
   // n is a multiple of 128.
   float (*read)(const float* x, std::size_t n) noexcept;
   void (*copy)(const float* x, float* y, std::size_t n) noexcept;
+  void (*update)(float* x, std::size_t n) noexcept;  // in place
 };
 
 }  // namespace glassgpt::kernels

@@ -5,12 +5,17 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <fstream>
 #include <functional>
+#include <limits>
+#include <memory>
 #include <string_view>
 
 #include "kernels/built_isas.h"
 #include "kernels/dispatch.h"
+#include "kernels/gemm/gemm.h"
+#include "kernels/roofs/bf16_probe.h"
 
 namespace glassgpt::kernels {
 
@@ -20,85 +25,119 @@ GLASSGPT_FOR_EACH_ISA(GLASSGPT_DECLARE_PROBE)
 
 namespace {
 
-double seconds_of(const std::function<void()>& work) {
-  const auto begin = std::chrono::steady_clock::now();
-  work();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-}
+constexpr std::size_t kPageFloats = 4096 / sizeof(float);
 
-// A roof is the best of several tries: whatever disturbs the machine makes it lower, nothing makes
-// it higher.
-double least_seconds(const std::function<void()>& work) {
-  constexpr int kTries = 12;
-  double least = seconds_of(work);
-  for (int i = 1; i < kTries; ++i) least = std::min(least, seconds_of(work));
+// Seconds that `work(thread)` takes on all of `threads` threads at once: every thread times itself
+// behind a barrier, so that starting and joining them is not counted, and the slowest counts. The
+// least of several tries: whatever disturbs the machine makes a roof lower, nothing makes it
+// higher.
+double least_seconds(int threads, int tries, const std::function<void(std::size_t)>& work) {
+  using Clock = std::chrono::steady_clock;
+  double least = std::numeric_limits<double>::infinity();
+  for (int i = 0; i < tries; ++i) {
+    double slowest = 0;
+#pragma omp parallel num_threads(threads) reduction(max : slowest)
+    {
+      const auto own = static_cast<std::size_t>(omp_get_thread_num());
+#pragma omp barrier
+      const auto begin = Clock::now();
+      work(own);
+      slowest = std::chrono::duration<double>(Clock::now() - begin).count();
+    }
+    least = std::min(least, slowest);
+  }
   return least;
 }
+
+// A millisecond or so, so that a try fits between two interruptions; and many of them.
+constexpr int kShortTries = 48;
+constexpr int kMemoryTries = 12;
 
 std::size_t cache_bytes(int name, std::size_t otherwise) {
   const long bytes = sysconf(name);
   return bytes > 0 ? static_cast<std::size_t>(bytes) : otherwise;
 }
 
-double measure_gflops(const RoofProbe& probe, int threads) {
-  // About 5 ms, so that a measurement fits between two interruptions.
-  const double scalar_rate = 4e9;
-  const auto iterations = static_cast<std::size_t>(5e-3 * scalar_rate / 24);
-  volatile float sink = 0;
-  const double seconds = least_seconds([&] {
-#pragma omp parallel num_threads(threads)
-    {
-      const float sum = probe.multiply_add(iterations);
-#pragma omp critical
-      sink = sum;
-    }
-  });
-  return probe.flops_per_iteration * static_cast<double>(iterations) * threads / seconds * 1e-9;
+double measure_gflops(float (*loop)(std::size_t) noexcept, double flops_per_iteration,
+                      int threads) {
+  constexpr std::size_t kIterations = 250'000;  // of 12 cycles each on one of the machines at hand
+  std::vector<float> sums(static_cast<std::size_t>(threads) * kPageFloats);
+  const double seconds = least_seconds(
+      threads, kShortTries, [&](std::size_t own) { sums[own * kPageFloats] = loop(kIterations); });
+  return flops_per_iteration * static_cast<double>(kIterations) * threads / seconds * 1e-9;
 }
 
-// Every thread goes `rounds` times over `floats` floats of its own.
-double measure_gbps(const RoofProbe& probe, int threads, std::size_t floats, bool copies) {
-  const std::size_t rounds = std::max<std::size_t>(std::size_t{1} << 22, floats) / floats;
-  std::vector<std::vector<float>> from(static_cast<std::size_t>(threads)), to(from.size());
-#pragma omp parallel num_threads(threads)
-  {
-    const auto own = static_cast<std::size_t>(omp_get_thread_num());
-    from[own].assign(floats, 1.0f);
-    if (copies) to[own].assign(floats, 0.0f);
+// An array to read and one to write, both at the beginning of a page: loads never seem to wait for
+// stores that agree with them in the lower bits of their addresses.
+class Stream {
+ public:
+  explicit Stream(std::size_t floats)
+      : stride_((floats + kPageFloats - 1) / kPageFloats * kPageFloats) {
+    float* memory = buffer_.reserve(2 * stride_ + kPageFloats);
+    const std::size_t page = sizeof(float) * kPageFloats;
+    const std::size_t past = reinterpret_cast<std::uintptr_t>(memory) % page;
+    from_ = memory + (page - past) % page / sizeof(float);
+    std::fill_n(from_, 2 * stride_, 1.0f);
   }
-  volatile float sink = 0;
-  const double seconds = least_seconds([&] {
+  const float* from() const { return from_; }
+  float* to() const { return from_ + stride_; }
+
+ private:
+  std::size_t stride_;
+  PackedBuffer buffer_;
+  float* from_;
+};
+
+enum class Traffic { kRead, kCopy, kUpdate };
+
+// Every thread goes `rounds` times over `floats` floats of its own.
+double measure_gbps(const RoofProbe& probe, int threads, std::size_t floats, Traffic traffic) {
+  constexpr std::size_t kShort = std::size_t{1} << 20;  // floats in a try that the caches serve
+  const std::size_t rounds = std::max(kShort, floats) / floats;
+  std::vector<std::unique_ptr<Stream>> streams(static_cast<std::size_t>(threads));
 #pragma omp parallel num_threads(threads)
-    {
-      const auto own = static_cast<std::size_t>(omp_get_thread_num());
-      for (std::size_t round = 0; round < rounds; ++round) {
-        if (copies)
-          probe.copy(from[own].data(), to[own].data(), floats);
-        else
-          sink = probe.read(from[own].data(), floats);
-      }
+  streams[static_cast<std::size_t>(omp_get_thread_num())] = std::make_unique<Stream>(floats);
+  std::vector<float> sums(streams.size() * kPageFloats);
+  const int tries = floats > kShort ? kMemoryTries : kShortTries;
+  const double seconds = least_seconds(threads, tries, [&](std::size_t own) {
+    const Stream& stream = *streams[own];
+    for (std::size_t round = 0; round < rounds; ++round) {
+      if (traffic == Traffic::kCopy)
+        probe.copy(stream.from(), stream.to(), floats);
+      else if (traffic == Traffic::kUpdate)
+        probe.update(stream.to(), floats);
+      else
+        sums[own * kPageFloats] += probe.read(stream.from(), floats);
     }
   });
   const double bytes = static_cast<double>(floats * rounds * sizeof(float)) * threads;
-  return bytes * (copies ? 2 : 1) / seconds * 1e-9;
+  return bytes * (traffic == Traffic::kRead ? 1 : 2) / seconds * 1e-9;
 }
 
 std::vector<MemoryLevel> memory_levels() {
-  return {{"L1", cache_bytes(_SC_LEVEL1_DCACHE_SIZE, 32 * 1024), {}, {}},
-          {"L2", cache_bytes(_SC_LEVEL2_CACHE_SIZE, 512 * 1024), {}, {}},
-          {"L3", last_cache_bytes(), {}, {}},
-          {"memory", ~std::size_t{0}, {}, {}}};
+  return {{"L1", cache_bytes(_SC_LEVEL1_DCACHE_SIZE, 32 * 1024), {}, {}, {}},
+          {"L2", cache_bytes(_SC_LEVEL2_CACHE_SIZE, 512 * 1024), {}, {}, {}},
+          {"L3", last_cache_bytes(), {}, {}, {}},
+          {"memory", ~std::size_t{0}, {}, {}, {}}};
 }
 
 // Floats per thread and array that surely lie in the level and not in the one below. A last cache
 // that other machines share may have little left: four times the cache below it must do.
 std::size_t probe_floats(const std::vector<MemoryLevel>& levels, const MemoryLevel& level,
-                         int threads, bool copies) {
+                         int threads, Traffic traffic) {
   std::size_t bytes = level.bytes / 2;
   if (level.name == "L3") bytes = 4 * levels[1].bytes;
   if (level.name == "memory") bytes = 4 * last_cache_bytes() / static_cast<std::size_t>(threads);
-  if (copies) bytes /= 2;
+  if (traffic == Traffic::kCopy) bytes /= 2;
   return std::max<std::size_t>(bytes / sizeof(float) / 128, 1) * 128;
+}
+
+bool cpu_has_bf16() {
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("avx512bf16");
+#else
+  return false;
+#endif
 }
 
 }  // namespace
@@ -130,12 +169,19 @@ Roofs measure_roofs(const std::vector<int>& threads) {
   const std::vector<const RoofProbe*> probes = supported_probes();
   for (const int count : threads) {
     for (const RoofProbe* probe : probes)
-      roofs.gflops[{probe->isa, count}] = measure_gflops(*probe, count);
+      roofs.gflops[{probe->isa, count}] =
+          measure_gflops(probe->multiply_add, probe->flops_per_iteration, count);
+    if (kBf16Probe.dot != nullptr && cpu_has_bf16())
+      roofs.bf16_gflops[{"avx512bf16", count}] =
+          measure_gflops(kBf16Probe.dot, kBf16Probe.flops_per_iteration, count);
     for (MemoryLevel& level : roofs.memory) {
-      level.read_gbps[count] = measure_gbps(*probes.back(), count,
-                                            probe_floats(roofs.memory, level, count, false), false);
-      level.copy_gbps[count] =
-          measure_gbps(*probes.back(), count, probe_floats(roofs.memory, level, count, true), true);
+      const auto measured = [&](Traffic traffic) {
+        return measure_gbps(*probes.back(), count,
+                            probe_floats(roofs.memory, level, count, traffic), traffic);
+      };
+      level.read_gbps[count] = measured(Traffic::kRead);
+      level.copy_gbps[count] = measured(Traffic::kCopy);
+      level.update_gbps[count] = measured(Traffic::kUpdate);
     }
   }
   return roofs;
@@ -146,22 +192,44 @@ Roofs measure_quick_roofs(const std::string& isa, int threads) {
   roofs.memory = memory_levels();
   const std::vector<const RoofProbe*> probes = supported_probes();
   for (const RoofProbe* probe : probes)
-    if (probe->isa == isa) roofs.gflops[{isa, threads}] = measure_gflops(*probe, threads);
+    if (probe->isa == isa)
+      roofs.gflops[{isa, threads}] =
+          measure_gflops(probe->multiply_add, probe->flops_per_iteration, threads);
+  if (isa == "avx512bf16" && kBf16Probe.dot != nullptr)
+    roofs.bf16_gflops[{isa, threads}] =
+        measure_gflops(kBf16Probe.dot, kBf16Probe.flops_per_iteration, threads);
   for (MemoryLevel& level : roofs.memory)
-    level.read_gbps[threads] = measure_gbps(
-        *probes.back(), threads, probe_floats(roofs.memory, level, threads, false), false);
+    level.read_gbps[threads] =
+        measure_gbps(*probes.back(), threads,
+                     probe_floats(roofs.memory, level, threads, Traffic::kRead), Traffic::kRead);
   return roofs;
+}
+
+double Roofs::peak(const std::string& isa, int threads, bool bf16) const {
+  if (const auto found = bf16_gflops.find({isa, threads}); bf16 && found != bf16_gflops.end())
+    return found->second;
+  return gflops.at({isa, threads});
+}
+
+const MemoryLevel& Roofs::level(double working_set) const {
+  for (const MemoryLevel& candidate : memory)
+    if (working_set <= static_cast<double>(candidate.bytes)) return candidate;
+  return memory.back();
+}
+
+double Roofs::seconds(const std::string& isa, int threads, const Work& work) const {
+  const MemoryLevel& from = level(work.working_set);
+  const double read_alone = std::max(work.read_bytes - work.written_bytes, 0.0);
+  const double both_ways = work.read_bytes + work.written_bytes - read_alone;
+  double traffic = read_alone / from.read_gbps.at(threads);
+  if (both_ways > 0)
+    traffic += both_ways / (work.in_place ? from.update_gbps : from.copy_gbps).at(threads);
+  return std::max(work.flops / peak(isa, threads, work.bf16), traffic) * 1e-9;
 }
 
 double Roofs::seconds(const std::string& isa, int threads, double flops, double bytes,
                       double working_set) const {
-  double gbps = memory.back().read_gbps.at(threads);
-  for (const MemoryLevel& level : memory) {
-    if (working_set > static_cast<double>(level.bytes)) continue;
-    gbps = level.read_gbps.at(threads);
-    break;
-  }
-  return std::max(flops / gflops.at({isa, threads}), bytes / gbps) * 1e-9;
+  return seconds(isa, threads, Work{flops, bytes, 0.0, working_set});
 }
 
 }  // namespace glassgpt::kernels

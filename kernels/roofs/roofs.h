@@ -12,19 +12,38 @@
 namespace glassgpt::kernels {
 
 // A level of the memory hierarchy: what fits in `bytes` per core (L3 and memory: in all) is read
-// and copied this fast.
+// copied and updated in place this fast. Stores are ordinary ones, as the kernels have: whoever
+// comes next finds the result in the cache. By threads; copy and update count both directions.
 struct MemoryLevel {
   std::string name;  // "L1", "L2", "L3", "memory"
   std::size_t bytes;
-  std::map<int, double> read_gbps, copy_gbps;  // by threads; a copy counts both directions
+  std::map<int, double> read_gbps, copy_gbps, update_gbps;
+};
+
+// What an operation does at least: arithmetic, and the bytes that it reads and writes once.
+struct Work {
+  double flops, read_bytes, written_bytes;
+  double working_set;     // bytes; HUGE_VAL where the caches are left behind
+  bool bf16 = false;      // products of bfloat16
+  bool in_place = false;  // what is written was read before, so no line is fetched for it
 };
 
 struct Roofs {
-  std::map<std::pair<std::string, int>, double> gflops;  // by ISA and threads
-  std::vector<MemoryLevel> memory;                       // smallest first
+  using Key = std::pair<std::string, int>;  // ISA and threads
+  std::map<Key, double> gflops;             // float32
+  std::map<Key, double> bf16_gflops;        // of ISAs with products of bfloat16
+  std::vector<MemoryLevel> memory;          // smallest first
 
-  // Seconds that `flops` and `bytes` take at least, the bytes coming from the level that holds
-  // `working_set` bytes.
+  // What multiplies on this ISA: without products of its own, bfloat16 goes through float32's.
+  double peak(const std::string& isa, int threads, bool bf16) const;
+  // The level that holds a working set.
+  const MemoryLevel& level(double working_set) const;
+
+  // Seconds that the work takes at least: its arithmetic at the peak, or its traffic, whichever is
+  // longer. A byte written costs what it costs in a copy (or an update), together with a byte read;
+  // what is read beyond that goes at the speed of reading.
+  double seconds(const std::string& isa, int threads, const Work& work) const;
+  // The same for bytes that are nearly all read.
   double seconds(const std::string& isa, int threads, double flops, double bytes,
                  double working_set) const;
 };

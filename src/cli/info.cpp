@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -22,17 +21,6 @@ using nlohmann::ordered_json;
 using enum Table::Align;
 
 constexpr std::size_t kLongestTokensShown = 10;
-
-std::string cpu_name() {
-  std::ifstream file("/proc/cpuinfo");
-  std::string line;
-  while (std::getline(file, line)) {
-    if (line.rfind("model name", 0) != 0 && line.rfind("Model", 0) != 0) continue;
-    const std::size_t colon = line.find(": ");
-    if (colon != std::string::npos) return line.substr(colon + 2);
-  }
-  return "unknown";
-}
 
 ordered_json library_versions() {
   return {{"xsimd",
@@ -54,7 +42,7 @@ ordered_json machine(const CommonOptions& common) {
   kernels::set_blas_threads(threads);
   const kernels::BlasInfo blas = kernels::blas_info();
   const kernels::KernelTable& active = kernels::active_kernels();
-  return {{"cpu", cpu_name()},
+  return {{"cpu", kernels::cpu_name()},
           {"isa", active.isa},
           {"lanes", active.lanes},
           {"isas_supported", supported},

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "kernels/dispatch.h"
@@ -45,11 +46,14 @@ inline const kernels::KernelTable& reference_table() {
   return table;
 }
 
-// Calls f(table) for the references and for every ISA that this CPU has.
-inline void for_each_isa(const std::function<void(const kernels::KernelTable&)>& f) {
+// The references and every ISA that this CPU has.
+inline std::vector<const kernels::KernelTable*> all_tables() {
   std::vector<const kernels::KernelTable*> tables = kernels::supported_kernels();
   tables.push_back(&reference_table());
-  for (const kernels::KernelTable* table : tables) {
+  return tables;
+}
+inline void for_each_isa(const std::function<void(const kernels::KernelTable&)>& f) {
+  for (const kernels::KernelTable* table : all_tables()) {
     SCOPED_TRACE(std::string("ISA ") + table->isa);
     f(*table);
   }
@@ -68,8 +72,17 @@ inline std::vector<std::size_t> all_sizes(std::size_t lanes) {
   return sizes;
 }
 
-// Tests over all 2^32 floats take minutes and run only where this environment variable is set.
+// Tests over all 2^32 floats take minutes and run only where the environment variable
+// GLASSGPT_LONG_TESTS is set: to the name of an ISA ("reference" is one) for that one alone, to
+// anything else for all.
 inline bool long_tests() { return std::getenv("GLASSGPT_LONG_TESTS") != nullptr; }
+inline std::vector<const kernels::KernelTable*> long_test_tables() {
+  const std::vector<const kernels::KernelTable*> tables = all_tables();
+  const std::string_view wanted = long_tests() ? std::getenv("GLASSGPT_LONG_TESTS") : "";
+  for (const kernels::KernelTable* table : tables)
+    if (wanted == table->isa) return {table};
+  return tables;
+}
 
 inline std::vector<double> to_double(const std::vector<float>& values) {
   return {values.begin(), values.end()};

@@ -21,17 +21,19 @@ void expect_ulp_over_all_floats(UnaryFn* KernelTable::*function, Oracle* oracle,
   std::vector<float> x;
   std::vector<float> y(kBlock);
   std::vector<double> expected(kBlock);
+  const std::vector<const KernelTable*> tables = step == 1 ? long_test_tables() : all_tables();
   const auto check = [&] {
     for (std::size_t i = 0; i < x.size(); ++i) expected[i] = oracle(static_cast<double>(x[i]));
-    for_each_isa([&](const KernelTable& table) {
-      (table.*function)(x.size(), x.data(), y.data());
+    for (const KernelTable* table : tables) {
+      SCOPED_TRACE(std::string("ISA ") + table->isa);
+      (table->*function)(x.size(), x.data(), y.data());
       for (std::size_t i = 0; i < x.size(); ++i) {
         if (std::isnan(expected[i]) ? std::isnan(y[i]) : ulp_error(y[i], expected[i]) <= max_ulp)
           continue;
         FAIL() << "at " << x[i] << ": got " << y[i] << ", expected " << expected[i] << ", error "
                << ulp_error(y[i], expected[i]) << " ULP";
       }
-    });
+    }
     x.clear();
   };
   for (std::uint64_t bits = 0; bits < (std::uint64_t{1} << 32); bits += step) {

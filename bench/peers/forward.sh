@@ -37,7 +37,7 @@ make_llama_cpp() {
     npm install --ignore-scripts --omit=optional --no-audit --no-fund node-llama-cpp @node-llama-cpp/linux-x64) || return 1
   backends=$npm/node_modules/@node-llama-cpp/linux-x64/bins/linux-x64
   source=$work/llama.cpp
-  [ -d "$source/include" ] || git clone --quiet --depth 1 "file://$npm/$release" "$source" || return 1
+  [ -d "$source/include" ] || git -c advice.detachedHead=false clone --quiet "$npm/$release" "$source" || return 1
   [ "$work/llama_cpp_worker" -nt "$here/llama_cpp_worker.cpp" ] ||
     "${CXX:-c++}" -std=c++20 -O2 -I"$source/include" -I"$source/ggml/include" "$here/llama_cpp_worker.cpp" \
       -o "$work/llama_cpp_worker" "$backends"/libllama.v*.so "$backends"/libggml.v*.so "$backends"/libggml-base.so \

@@ -74,7 +74,8 @@ class Engine {
     params.embeddings = true;
     params.pooling_type = LLAMA_POOLING_TYPE_NONE;
     params.flash_attn_type = flash ? LLAMA_FLASH_ATTN_TYPE_ENABLED : LLAMA_FLASH_ATTN_TYPE_DISABLED;
-    // Its default, float16, would be no float32 pass; beside bf16 matrices it is the better precision.
+    // Its default, float16, would be no float32 pass; beside bf16 matrices it is the better
+    // precision.
     params.type_k = params.type_v = bf16 ? GGML_TYPE_F16 : GGML_TYPE_F32;
     params.cb_eval = LayerCopies::on_tensor;
     params.cb_eval_user_data = &layers_;

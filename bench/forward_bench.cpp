@@ -4,9 +4,9 @@
 // Requests come one a line on standard input, replies are one JSON object a line:
 //   time T PASSES    one pass to warm up, then PASSES timed ones over the first T ids
 //   layers T FILE    writes layers 0 .. L and final, [L + 2, T, C] float32 without a header
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
-#include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <span>

@@ -32,12 +32,13 @@ def contenders(options):
     script = [sys.executable]
     common = [options.model, options.ids, str(options.threads)]
     ours = [os.path.join(options.build, "bin", "glassgpt_forward_bench"), *common]
+    # PyTorch's OpenMP threads would otherwise spin on the cores that OpenBLAS's own threads need.
+    torch = ["env", "OMP_WAIT_POLICY=passive", "/usr/bin/python3"]
     found = [
         (OURS, "f32", [*ours, "f32"]),
         ("glassgpt bf16", "bf16", [*ours, "bf16"]),
         ("ONNX Runtime f32", "f32", [*script, f"{HERE}/onnxruntime_worker.py", *common]),
-        # Its OpenMP threads would otherwise spin on the cores that OpenBLAS's own threads need.
-        ("PyTorch f32", "f32", ["env", "OMP_WAIT_POLICY=passive", "/usr/bin/python3", f"{HERE}/torch_worker.py", *common]),
+        ("PyTorch f32", "f32", [*torch, f"{HERE}/torch_worker.py", *common]),
     ]
     for dtype in ("f32", "bf16"):
         gguf = os.path.join(options.work, f"{os.path.basename(options.model)}-{dtype}.gguf")
@@ -139,26 +140,35 @@ def check(running, skipped, tokens, expected):
             reason = f"off by {errors[one.name]:.1e} at T={tokens}, allowed {bound:.0e}: not timed"
         except (Skipped, ValueError) as error:
             reason = str(error)
-        skipped[one.name] = reason
-        running.remove(one)
-        one.close()
+        drop(one, reason, running, skipped)
     return errors
 
 
-def measure(running, tokens, rounds, turn_ms):
+def drop(one, reason, running, skipped):
+    skipped[one.name] = reason
+    running.remove(one)
+    one.close()
+
+
+def measure(running, skipped, tokens, rounds, turn_ms):
     """Medians in ms by name, over the passes of all rounds."""
-    passes = {}
-    for one in running:
-        first = min(one.time(tokens, 1))
-        passes[one.name] = max(1, min(30, int(turn_ms / first)))
-    samples = {one.name: [] for one in running}
-    for turn in range(rounds):
-        order = running if turn % 2 == 0 else running[::-1]
-        for one in order:
-            samples[one.name] += one.time(tokens, passes[one.name])
+    samples, passes = {one.name: [] for one in running}, {}
+    # The trial turn, which tells how many passes fill a turn, does not count.
+    for turn in range(rounds + 1):
+        for one in list(running if turn % 2 == 0 else running[::-1]):
+            try:
+                ms = one.time(tokens, passes.get(one.name, 1))
+            except Skipped as reason:
+                drop(one, f"{reason} (at T={tokens})", running, skipped)
+                continue
+            if turn == 0:
+                passes[one.name] = max(1, min(30, int(turn_ms / min(ms))))
+            else:
+                samples[one.name] += ms
     return {
         name: {"median_ms": statistics.median(ms), "fastest_ms": min(ms), "passes": len(ms)}
         for name, ms in samples.items()
+        if ms
     }
 
 
@@ -174,7 +184,7 @@ def compare(options, running, skipped, lengths, expected):
     for tokens in lengths:
         # A causal model's first T rows are those of the longer text.
         errors = check(running, skipped, tokens, expected[:, :tokens])
-        times = measure(running, tokens, options.rounds, options.turn_ms) if running else {}
+        times = measure(running, skipped, tokens, options.rounds, options.turn_ms)
         report["rows"].append({"tokens": tokens, "errors": errors, "times": times})
     report["notes"] = [note for one in running for note in one.notes()]
     return report

@@ -24,7 +24,8 @@ def causal_attention(q, k, v):
 def layers(directory, ids):
     """[L + 2, T, C]: the residual stream before every block and after the last, and its layer norm."""
     config, stored = model_files.read_model(directory)
-    t = {name: np.asarray(tensor, dtype=np.float64) for name, tensor in stored.items() if name[0] == "h" or name[:4] == "ln_f"}
+    tables = ("wte.weight", "wpe.weight")
+    t = {name: w.astype(np.float64) for name, w in stored.items() if name not in tables}
     epsilon, width = config.get("layer_norm_epsilon", 1e-5), config["n_embd"]
     head = width // config["n_head"]
 

@@ -61,7 +61,7 @@ make_llama_cpp || echo "llama.cpp cannot be had; its rows will say so" >&2
 # Group by group, so that one measurement stays short.
 measure "$model" 1,16,64 --rounds 5
 measure "$model" 128,512 --rounds 5
-measure "$model" 1024 --rounds 3 --turn-ms 100
+measure "$model" 1024 --rounds 2 --turn-ms 100
 measure "$root/weights/mini" 64,256 --rounds 9
 show=("$work/venv/bin/python" "$here/forward.py" --show)
 "${show[@]}" "$work"/gpt2-124m-{1-16-64,128-512,1024}.json

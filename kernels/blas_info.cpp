@@ -6,6 +6,8 @@ extern "C" {
 [[gnu::weak]] char* openblas_get_corename();
 [[gnu::weak]] int openblas_get_num_threads();
 [[gnu::weak]] void openblas_set_num_threads(int threads);
+// What OpenBLAS itself calls before a fork.
+[[gnu::weak]] int blas_thread_shutdown_();
 }
 
 namespace glassgpt::kernels {
@@ -24,6 +26,12 @@ void set_blas_threads(int threads) noexcept {
   if (openblas_set_num_threads == nullptr) return;
   if (openblas_get_num_threads != nullptr && openblas_get_num_threads() == threads) return;
   openblas_set_num_threads(threads);
+}
+
+bool stop_blas_threads() noexcept {
+  if (blas_thread_shutdown_ == nullptr) return false;
+  blas_thread_shutdown_();
+  return true;
 }
 
 }  // namespace glassgpt::kernels

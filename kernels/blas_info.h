@@ -19,4 +19,11 @@ BlasInfo blas_info();
 // it before each product of the blas backend.
 void set_blas_threads(int threads) noexcept;
 
+// Ends the threads that OpenBLAS's pthread build starts as soon as it is loaded. Until they have
+// had nothing to do for some 30 ms they call sched_yield() all the time, and OpenMP's threads,
+// which spin too, wait for a core: starting the program took three times as long. The next product
+// of the blas backend starts them again. Call it when no product runs; false for a BLAS without
+// such threads.
+bool stop_blas_threads() noexcept;
+
 }  // namespace glassgpt::kernels

@@ -15,6 +15,7 @@
 #include "cli/help.h"
 #include "cli/output.h"
 #include "glassgpt/error.h"
+#include "kernels/blas_info.h"
 #include "kernels/dispatch.h"
 
 namespace glassgpt::cli {
@@ -202,6 +203,7 @@ int main(int argc, char** argv) {
   cli::occupy_standard_descriptors();
   std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error with a message, not a silent death
   cli::install_interrupt_handler();
+  kernels::stop_blas_threads();
   try {
     return cli::run(
         std::span<char* const>(argv + 1, static_cast<std::size_t>(std::max(0, argc - 1))));

@@ -70,15 +70,16 @@ class Profile : public Command {
 
     const int threads = common.threads > 0 ? common.threads : default_threads();
     const std::string isa = kernels::active_kernels().isa;
-    ProfileRoof roof{isa, threads};
+    ProfileRoof roof{isa, threads, common.dtype == "bf16", {}};
     roof.measure();
     Progress progress(common.quiet);
     std::vector<Measurement> measurements;
     for (const std::string& backend : backends) {
       CommonOptions chosen = common;
       chosen.gemm = backend;
-      measurements.push_back(measure_passes(model, batch, {threads, chosen.gemm_choice()}, backend,
-                                            repeat_, progress));
+      chosen.threads = threads;
+      measurements.push_back(
+          measure_passes(model, batch, chosen.forward(), backend, repeat_, progress));
     }
     roof.measure();
     const ProfileSubject subject{input.ids.size(), input.offsets.size() - 1, model.config(),
@@ -105,6 +106,8 @@ class Profile : public Command {
       if (name != "auto" && name != "simd" && name != "blas" && name != "reference")
         throw UsageError(
             fmt::format("--compare: '{}' is none of auto, simd, blas, reference", name));
+      if (common.dtype == "bf16" && (name == "blas" || name == "reference"))
+        throw UsageError("--compare: --dtype bf16 is multiplied by auto or simd, not " + name);
       backends.push_back(name);
     }
     return backends;

@@ -41,6 +41,12 @@ void add(StageCost& sum, const StageCost& cost) {
   sum.activation_bytes += cost.activation_bytes;
 }
 
+bool multiplies_weights(TimedStage stage) {
+  return stage == TimedStage::kQueryKeyValue || stage == TimedStage::kAttentionOut ||
+         stage == TimedStage::kMlpHidden || stage == TimedStage::kMlpOut ||
+         stage == TimedStage::kLogits;
+}
+
 double seconds(const StageTime& time) { return 1e-9 * static_cast<double>(time.nanoseconds); }
 
 }  // namespace
@@ -51,18 +57,20 @@ void ProfileRoof::measure() {
     measured = std::move(again);
     return;
   }
-  double& peak = measured.gflops.at({isa, threads});
-  peak = std::max(peak, again.gflops.at({isa, threads}));
+  for (auto& [key, peak] : measured.gflops) peak = std::max(peak, again.gflops.at(key));
+  for (auto& [key, peak] : measured.bf16_gflops) peak = std::max(peak, again.bf16_gflops.at(key));
   for (std::size_t i = 0; i < measured.memory.size(); ++i) {
     double& read = measured.memory[i].read_gbps.at(threads);
     read = std::max(read, again.memory[i].read_gbps.at(threads));
   }
 }
 
-double ProfileRoof::least_seconds(const StageCost& cost, double pass_weight_bytes) const {
+double ProfileRoof::least_seconds(TimedStage stage, const StageCost& cost,
+                                  double pass_weight_bytes) const {
+  const double peak = multiplies_weights(stage) ? product_gflops() : gflops();
   const double moving = cost.weight_bytes / read_gbps(*this, pass_weight_bytes) +
                         cost.activation_bytes / read_gbps(*this, cost.activation_bytes);
-  return 1e-9 * std::max(cost.flops / gflops(), moving);
+  return 1e-9 * std::max(cost.flops / peak, moving);
 }
 
 Measurement measure_passes(const Model& model, const Batch& batch, const ForwardOptions& options,
@@ -124,7 +132,7 @@ ProfileSummary summarize(const Measurement& measurement, const ProfileRoof& roof
       if (pass == 0) {
         stage.calls += time.calls;
         add(stage.cost, time.cost);
-        stage.least_seconds += roof.least_seconds(time.cost, pass_weight_bytes);
+        stage.least_seconds += roof.least_seconds(time.stage, time.cost, pass_weight_bytes);
       }
       times[place->second][pass] += seconds(time);
       sum += seconds(time);

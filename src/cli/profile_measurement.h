@@ -18,17 +18,19 @@ namespace glassgpt::cli {
 struct ProfileRoof {
   std::string isa;
   int threads;
+  bool bf16 = false;  // the type of the products with weights
   kernels::Roofs measured = {};
 
   // Measures once more and keeps the better: whatever disturbs the machine makes a roof lower,
   // nothing makes it higher.
   void measure();
 
-  double gflops() const { return measured.gflops.at({isa, threads}); }
+  double gflops() const { return measured.peak(isa, threads, false); }
+  double product_gflops() const { return measured.peak(isa, threads, bf16); }
   // Seconds that a stage takes at least. Its activations come from the level that holds them. Its
   // weights come from the level that holds the weights of the whole pass: between two uses of one
   // matrix all the others are read.
-  double least_seconds(const StageCost& cost, double pass_weight_bytes) const;
+  double least_seconds(TimedStage stage, const StageCost& cost, double pass_weight_bytes) const;
 };
 
 // All passes of one batch by one matrix-product backend.

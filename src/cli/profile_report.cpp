@@ -24,11 +24,12 @@ std::string headline(const ProfileSubject& subject, const ProfileRoof& roof) {
   for (const kernels::MemoryLevel& level : roof.measured.memory)
     levels += fmt::format("{}{} {:.0f}", levels.empty() ? "" : ", ", level.name,
                           level.read_gbps.at(roof.threads));
-  return fmt::format("{} in {}; {} of width {}; {}, {}, {}\nroof: {:.0f} GFLOP/s; read GB/s: {}\n",
-                     counted(subject.tokens, "token"), counted(subject.texts, "sequence"),
-                     counted(subject.config.n_layer, "layer"), subject.config.n_embd, subject.dtype,
-                     roof.isa, counted(static_cast<std::uint64_t>(roof.threads), "thread"),
-                     roof.gflops(), levels);
+  return fmt::format(
+      "{} in {}; {} of width {}; {}, {}, {}\nroof: {:.0f} GFLOP/s{}; read GB/s: {}\n",
+      counted(subject.tokens, "token"), counted(subject.texts, "sequence"),
+      counted(subject.config.n_layer, "layer"), subject.config.n_embd, subject.dtype, roof.isa,
+      counted(static_cast<std::uint64_t>(roof.threads), "thread"), roof.gflops(),
+      roof.bf16 ? fmt::format(", {:.0f} in bf16", roof.product_gflops()) : "", levels);
 }
 
 std::vector<std::string> row(const std::string& label, const StageSummary& stage,
@@ -78,7 +79,9 @@ ordered_json roof_json(const ProfileRoof& roof) {
                       {"size", bounded ? ordered_json(level.bytes) : nullptr},
                       {"read_gb_per_second", level.read_gbps.at(roof.threads)}});
   }
-  return {{"gflops_per_second", roof.gflops()}, {"levels", levels}};
+  return {{"gflops_per_second", roof.gflops()},
+          {"product_gflops_per_second", roof.product_gflops()},
+          {"levels", levels}};
 }
 
 // Complete events of one track, in the order of their beginnings; times in microseconds from the

@@ -125,7 +125,8 @@ ForwardPass::ForwardPass(const ModelConfig& config, const ModelTensors<const flo
       rows_(batch.rows()),
       width_(config.n_embd),
       first_position_(cache != nullptr ? cache->tokens : 0),
-      shape_(config, batch.offsets, first_position_) {
+      shape_(config, batch.offsets, first_position_,
+             options.type == kernels::NumberType::kBFloat16 ? 2 : 4) {
   activations_.reserve(rows_);
   positions_.reserve(rows_);
   for (std::size_t b = 0; b < batch_.sequences(); ++b)

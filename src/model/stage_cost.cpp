@@ -15,7 +15,7 @@ StageCost product(const PassShape& shape, double in, double out, double bias, do
 }  // namespace
 
 PassShape::PassShape(const ModelConfig& config, std::span<const std::size_t> offsets,
-                     std::size_t cached)
+                     std::size_t cached, double weight_bytes_)
     : rows(0),
       keys(0),
       pairs(0),
@@ -23,7 +23,8 @@ PassShape::PassShape(const ModelConfig& config, std::span<const std::size_t> off
       width(static_cast<double>(config.n_embd)),
       inner(static_cast<double>(config.inner())),
       heads(static_cast<double>(config.n_head)),
-      vocabulary(static_cast<double>(config.vocab_size)) {
+      vocabulary(static_cast<double>(config.vocab_size)),
+      weight_bytes(weight_bytes_) {
   const auto before = static_cast<double>(cached);
   for (std::size_t b = 0; b + 1 < offsets.size(); ++b) {
     const auto tokens = static_cast<double>(offsets[b + 1] - offsets[b]);

@@ -17,10 +17,11 @@ struct PassShape {
   double pairs;   // of a query and a key that it sees
   double square;  // the same with those that the causal mask hides
   double width, inner, heads, vocabulary;
-  double weight_bytes = 4;  // of an element of a product's weight
+  double weight_bytes;  // of an element of a product's weight
 
   // offsets as in Batch; `cached` tokens come before each sequence.
-  PassShape(const ModelConfig& config, std::span<const std::size_t> offsets, std::size_t cached);
+  PassShape(const ModelConfig& config, std::span<const std::size_t> offsets, std::size_t cached,
+            double weight_bytes = 4);
 };
 
 StageCost token_embedding_cost(const PassShape& shape) noexcept;

@@ -54,6 +54,18 @@ TEST_F(Program, ProfileAsJsonHasEveryStageOfEveryLayer) {
   EXPECT_EQ(profile["total"]["flops"].get<double>(), flops);
 }
 
+TEST_F(Program, ProfileInBfloat16ReadsHalfTheWeights) {
+  const auto bytes = [&](const std::string& type) {
+    const json profile =
+        one_json_of({"profile", "--tokens", "4", "--repeat", "1", "--json", "--dtype", type, "-q"});
+    EXPECT_EQ(profile["dtype"], type);
+    for (const json& stage : profile["stages"])
+      if (stage["name"] == "attention_out") return stage["bytes"].get<double>();
+    return 0.0;
+  };
+  EXPECT_EQ(bytes("f32") - bytes("bf16"), 2.0 * 24 * 24);
+}
+
 TEST_F(Program, ProfileTakesTextsAsOneBatch) {
   const auto tokens = [&](const std::string& text) {
     return one_json_of({"tokenize", "--json", text})["ids"].size();
@@ -153,6 +165,7 @@ TEST_F(Program, ProfileRefusesWhatItCannotMeasure) {
   fails({"--tokens", "8", "--compare", "simd,fast"}, 2, "'fast'");
   fails({"--tokens", "8", "--compare", "simd,"}, 2, "''");
   fails({"--tokens", "8", "--compare", "simd", "--gemm", "blas"}, 2, "--gemm");
+  fails({"--tokens", "8", "--compare", "simd,blas", "--dtype", "bf16"}, 2, "bf16");
   fails({"--tokens", std::to_string(kContext + 1)}, 1, "1 more than the model's context");
   fails({std::string(400, 'x')}, 1, "more than the model's context");
   fails({""}, 1, "no tokens");
@@ -181,14 +194,14 @@ class ProfileSummaryTest : public ::testing::Test {
                                      time(TimedStage::kOther, 0, 1, {})});
     measurement_.wall_seconds = {0.040, 0.050, 0.035};
     roof_.measured.gflops[{"test", 2}] = 4.0;
-    roof_.measured.memory = {{"L1", 2000, {{2, 1e-2}}, {}},
-                             {"L2", 2500, {{2, 5e-3}}, {}},
-                             {"L3", 100000, {{2, 1e-3}}, {}},
-                             {"memory", ~std::size_t{0}, {{2, 1e-4}}, {}}};
+    roof_.measured.memory = {{"L1", 2000, {{2, 1e-2}}, {}, {}},
+                             {"L2", 2500, {{2, 5e-3}}, {}, {}},
+                             {"L3", 100000, {{2, 1e-3}}, {}, {}},
+                             {"memory", ~std::size_t{0}, {{2, 1e-4}}, {}, {}}};
   }
 
   Measurement measurement_{"simd", {}, {}, {}};
-  ProfileRoof roof_{"test", 2};
+  ProfileRoof roof_{"test", 2, false, {}};
 };
 
 TEST_F(ProfileSummaryTest, SumsTheBlocksOfEachPassBeforeItTakesTheMedian) {
@@ -221,10 +234,20 @@ TEST_F(ProfileSummaryTest, TheRoofIsThatOfTheLevelThatHoldsTheBytes) {
   EXPECT_NEAR(summary.stages[1].least_seconds, 5e-3, 1e-12);
   // 4000 bytes, 2000 for each of two L1.
   EXPECT_NEAR(summary.stages[0].least_seconds, 4000 / 1e7, 1e-12);
-  EXPECT_NEAR(roof_.least_seconds({0, 3000, 1000}, 6000), 3.1e-3, 1e-12);
-  EXPECT_NEAR(roof_.least_seconds({0, 0, 4500}, 0), 4500 / 5e6, 1e-12);
-  EXPECT_NEAR(roof_.least_seconds({0, 0, 200000}, 0), 200000 / 1e5, 1e-9);
+  EXPECT_NEAR(roof_.least_seconds(TimedStage::kMlpOut, {0, 3000, 1000}, 6000), 3.1e-3, 1e-12);
+  EXPECT_NEAR(roof_.least_seconds(TimedStage::kMlpOut, {0, 0, 4500}, 0), 4500 / 5e6, 1e-12);
+  EXPECT_NEAR(roof_.least_seconds(TimedStage::kMlpOut, {0, 0, 200000}, 0), 200000 / 1e5, 1e-9);
   EXPECT_NEAR(summary.total.least_seconds, 2 * 5e-3 + 4000 / 1e7, 1e-12);
+}
+
+TEST_F(ProfileSummaryTest, ProductsInBfloat16HaveThatRoofAndAttentionKeepsItsOwn) {
+  roof_.bf16 = true;
+  EXPECT_NEAR(roof_.least_seconds(TimedStage::kMlpOut, {2e7, 0, 0}, 0), 5e-3, 1e-12);
+  roof_.measured.bf16_gflops[{"test", 2}] = 8.0;
+  EXPECT_NEAR(roof_.least_seconds(TimedStage::kMlpOut, {2e7, 0, 0}, 0), 2.5e-3, 1e-12);
+  EXPECT_NEAR(roof_.least_seconds(TimedStage::kAttentionHeads, {2e7, 0, 0}, 0), 5e-3, 1e-12);
+  roof_.bf16 = false;
+  EXPECT_NEAR(roof_.least_seconds(TimedStage::kMlpOut, {2e7, 0, 0}, 0), 5e-3, 1e-12);
 }
 
 TEST_F(ProfileSummaryTest, TheMedianOfAnEvenNumberIsInTheMiddle) {

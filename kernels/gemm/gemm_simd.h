@@ -164,6 +164,8 @@ struct Gemm {
     std::size_t row, col, width;  // in C; width counts the columns of all panels of this tile
     bool first, last;             // block of k; `sums` hold nothing before the first
     float* sums;                  // [Panels][kRows, kCols] of the blocks before
+    // Lines of B's next block, per kAtOnce words of k, that this tile asks for.
+    std::size_t first_line, last_line;
   };
 
   template <std::size_t Rows, std::size_t Panels>
@@ -176,8 +178,7 @@ struct Gemm {
     const float* a = step.a;
     const float* b = step.b;
     const std::size_t panel_stride = g.panel_stride;
-#pragma GCC unroll 4
-    for (std::size_t k = 0; k < step.words; ++k) {
+    const auto multiply = [&]() __attribute__((always_inline)) {
       F32 b_row[kTileVectors];
       unrolled<kTileVectors>([&](auto v) __attribute__((always_inline)) {
         b_row[v] = S::load(b + (v / kVectors) * panel_stride + (v % kVectors) * kLanes);
@@ -190,7 +191,15 @@ struct Gemm {
       });
       a += 1;
       b += kCols;
+    };
+    std::size_t k = 0;
+    for (; k + kAtOnce <= step.words; k += kAtOnce) {
+      for (std::size_t line = step.first_line; line < step.last_line; ++line)
+        __builtin_prefetch(b + kAhead + line * kLine, 0, 2);
+#pragma GCC unroll 4
+      for (std::size_t i = 0; i < kAtOnce; ++i) multiply();
     }
+    for (; k < step.words; ++k) multiply();
     const auto place = [](auto i, auto v) __attribute__((always_inline)) {
       return (v / kVectors * kRows + i) * kCols + v % kVectors * kLanes;
     };
@@ -268,11 +277,17 @@ struct Gemm {
   // C lies beyond the inner caches: asking for the next tile's while this one is computed hides the
   // way.
   static void prefetch_c(const GemmBlock& g, std::size_t row, std::size_t col) noexcept {
-    constexpr std::size_t kLine = 64 / sizeof(float);
     for (std::size_t i = row; i < smaller(row + kRows, g.rows); ++i)
       for (std::size_t j = 0; j < kCols; j += kLine)
         __builtin_prefetch(g.c + i * g.c_stride + smaller(col + j, g.cols - 1), 1);
   }
+
+  // Panels and their blocks of k lie one behind the other, so B is one stream: what is a block
+  // ahead is asked for now, each tile its share of the lines.
+  static constexpr std::size_t kLine = 64 / sizeof(float);
+  static constexpr std::size_t kAtOnce = 4;
+  static constexpr std::size_t kLinesAtOnce = kAtOnce * kCols / kLine;
+  static constexpr std::size_t kAhead = kGemmKBlock * kCols;
 
   using TileFn = void(const GemmBlock&, const TileStep&) noexcept;
 
@@ -320,7 +335,9 @@ struct Gemm {
                               .width = smaller(panels * kCols, g.cols - col),
                               .first = kb == 0 && !g.accumulate,
                               .last = kb + 1 == blocks,
-                              .sums = tile_sums};
+                              .sums = tile_sums,
+                              .first_line = panels == 2 ? 0 : t * kLinesAtOnce / tiles,
+                              .last_line = panels == 2 ? 0 : (t + 1) * kLinesAtOnce / tiles};
           if (panels == 2)
             run_tile<2>(rows, g, step, std::make_index_sequence<kPairRows>{});
           else

@@ -115,8 +115,8 @@ double measure_gbps(const RoofProbe& probe, int threads, std::size_t floats, Tra
 }
 
 std::vector<MemoryLevel> memory_levels() {
-  return {{"L1", cache_bytes(_SC_LEVEL1_DCACHE_SIZE, 32 * 1024), {}, {}, {}},
-          {"L2", cache_bytes(_SC_LEVEL2_CACHE_SIZE, 512 * 1024), {}, {}, {}},
+  return {{"L1", cache_bytes(_SC_LEVEL1_DCACHE_SIZE, std::size_t{32} * 1024), {}, {}, {}},
+          {"L2", cache_bytes(_SC_LEVEL2_CACHE_SIZE, std::size_t{512} * 1024), {}, {}, {}},
           {"L3", last_cache_bytes(), {}, {}, {}},
           {"memory", ~std::size_t{0}, {}, {}, {}}};
 }
@@ -149,7 +149,7 @@ std::size_t last_cache_bytes() {
   std::size_t kibibytes = 0;
   char unit = 0;
   if (size >> kibibytes >> unit && unit == 'K' && kibibytes > 0) return kibibytes * 1024;
-  return cache_bytes(_SC_LEVEL3_CACHE_SIZE, 32 * 1024 * 1024);
+  return cache_bytes(_SC_LEVEL3_CACHE_SIZE, std::size_t{32} * 1024 * 1024);
 }
 
 std::vector<const RoofProbe*> supported_probes() {

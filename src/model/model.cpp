@@ -108,8 +108,7 @@ const PackedWeights& packed_weights(const Model::Parts& parts, const PassPlan& p
   const std::lock_guard lock(parts.mutex);
   std::unique_ptr<Model::Parts::Packed>& packed =
       parts.packed[options.type == kernels::NumberType::kBFloat16 ? 1 : 0];
-  if (packed == nullptr)
-    packed = std::make_unique<Model::Parts::Packed>(PackedWeights(parts.config, parts.tensors));
+  if (packed == nullptr) packed = std::make_unique<Model::Parts::Packed>(parts);
   if (!backend_packs(options.backend)) return packed->weights;
   const std::size_t blocks = plan.blocks_reached();
   if (blocks > packed->blocks) {

@@ -174,6 +174,7 @@ struct Model::Parts {
 
   // Weights packed for one type of number, as far as a pass has needed them.
   struct Packed {
+    explicit Packed(const Model::Parts& parts) : weights(parts.config, parts.tensors) {}
     PackedWeights weights;
     std::size_t blocks = 0;  // 0 .. blocks - 1 are packed
     bool lm_head = false;

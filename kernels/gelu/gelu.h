@@ -16,8 +16,8 @@ namespace glassgpt::kernels {
 //   of zero).
 // Error: no sums. Over all floats and on every ISA, with |2u| = |2 sqrt(2 / pi) (x + 0.044715
 //   x^3)|:
-//   tanh form: 3 ULP for x >= 0; for x < 0 4 + 3 |2u| ULP, and 6e-8 absolutely.
-//   erf form: 6 ULP for x >= -1; below 10 ULP, and 6e-8 absolutely for all x < 0. Where the result
+//   tanh form: 3 ULP for x >= 0; for x < 0 4 + 3 |2u| ULP, and 7e-8 absolutely.
+//   erf form: 6 ULP for x >= -1; below 10 ULP, and 7e-8 absolutely for all x < 0. Where the result
 //     is subnormal, 16 times 2^-149. An element's bytes depend on its value and the ISA alone, so
 //     the same function in a matrix product's epilogue gives the same bytes.
 // Cost: about 30 FLOPs per element for the tanh form, 55 for the erf form; 8 n bytes.

@@ -69,6 +69,10 @@ def write_safetensors(tensors, file):
     os.rename(file + ".part", file)
 
 
+# What glassgpt computes with is float32, whatever the file stores.
+STORED = {"F32": np.float32, "F16": np.float16}
+
+
 def read_model(directory):
     """config.json as a dict, and the tensors by name without the `transformer.` prefix."""
     with open(os.path.join(directory, "config.json"), encoding="utf-8") as file:
@@ -82,10 +86,11 @@ def read_model(directory):
     for name, entry in header.items():
         if name == "__metadata__":
             continue
-        if entry["dtype"] != "F32":
-            sys.exit(f"{path}: {name} is {entry['dtype']}; the comparison reads float32 only")
+        if entry["dtype"] not in STORED:
+            sys.exit(f"{path}: {name} is {entry['dtype']}; the comparison reads F32 and F16")
         begin, end = entry["data_offsets"]
-        tensor = data[begin:end].view(np.float32).reshape(entry["shape"])
+        tensor = data[begin:end].view(STORED[entry["dtype"]]).reshape(entry["shape"])
+        tensor = tensor.astype(np.float32, copy=False)
         tensors[name.removeprefix("transformer.")] = tensor
     return config, tensors
 

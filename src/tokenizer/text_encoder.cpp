@@ -2,10 +2,19 @@
 
 #include <algorithm>
 
-#include "tokenizer/gpt2_scanner.h"
-#include "tokenizer/split.h"
+#include "tokenizer/block_splitter.h"
 
 namespace glassgpt::tokenizer {
+namespace {
+
+PieceKey key_of(const char* begin, std::size_t length, const char* text_end) noexcept {
+  if (text_end - begin >= 16) return PieceKey::of(begin, length);
+  char copy[16] = {};  // a key reads 16 bytes, whatever is behind the piece
+  std::memcpy(copy, begin, length);
+  return PieceKey::of(copy, length);
+}
+
+}  // namespace
 
 TextEncoder::TextEncoder(const Tokenizer::Parts& parts, std::size_t bytes)
     : parts_(parts), cache_(PieceCache::of_thread(parts.number)) {
@@ -33,10 +42,7 @@ std::vector<TokenId> TextEncoder::take() {
 void TextEncoder::add_text(std::string_view text) {
   switch (parts_.pattern) {
     case SplitPattern::kGpt2:
-      Gpt2Scanner(text).for_each_piece(
-          [this, text_end = text.data() + text.size()](const char* begin, const char* end) {
-            add_piece(begin, end, text_end);
-          });
+      add_pieces<SplitPattern::kGpt2>(text);
       break;
     case SplitPattern::kCl100k:
       add_pieces<SplitPattern::kCl100k>(text);
@@ -50,60 +56,86 @@ void TextEncoder::add_text(std::string_view text) {
 
 template <SplitPattern kPattern>
 void TextEncoder::add_pieces(std::string_view text) {
-  const char* const end = text.data() + text.size();
-  for (const char* at = text.data(); at < end;) {
-    const char* const next =
-        kPattern == SplitPattern::kCl100k ? cl100k_piece_end(at, end) : o200k_piece_end(at, end);
-    add_piece(at, next, end);
-    at = next;
-  }
+  for_each_piece<kPattern>(
+      text, [this, text_end = text.data() + text.size()](const char* begin, const char* end) {
+        add_piece(begin, end, text_end);
+      });
 }
 
 inline void TextEncoder::add_piece(const char* begin, const char* end, const char* text_end) {
+  // Words of scripts without blanks are hardly ever met again as a whole.
+  const bool is_wide = static_cast<unsigned char>(begin[end - begin > 1 ? 1 : 0]) >= 0x80;
+  if (is_wide && end - begin >= kMinCut && add_parts(begin, end, text_end)) return;
+  wait_for(begin, end, text_end, true);
+}
+
+// Cuts the piece where no token reaches across; false, and nothing is done, if there is no such
+// place.
+bool TextEncoder::add_parts(const char* begin, const char* end, const char* text_end) {
+  const char* part = begin;
+  for (const char* at = begin; end - at >= 6;) {
+    if (!TokenBoundaries::is_lead(at[0])) {
+      ++at;
+      continue;
+    }
+    at += 3;
+    if (!TokenBoundaries::is_lead(at[0]) || parts_.boundaries.may_span(at - 3)) continue;
+    wait_for(part, at, text_end, false);
+    part = at;
+  }
+  if (part == begin) return false;
+  wait_for(part, end, text_end, false);
+  return true;
+}
+
+inline void TextEncoder::wait_for(const char* begin, const char* end, const char* text_end,
+                                  bool is_piece) {
   const auto length = static_cast<std::size_t>(end - begin);
   if (waiting_count_ == kWaiting) flush();
   Waiting& waiting = waiting_[waiting_count_++];
-  waiting.piece = {begin, length};
-  if (length > PieceCache::kMaxPiece) return;
-  if (text_end - begin >= 16) {
-    waiting.key = PieceCache::key_of(begin, length);
-  } else {  // a key is made of 16 bytes, whatever is behind the piece
-    char copy[16] = {};
-    std::memcpy(copy, begin, length);
-    waiting.key = PieceCache::key_of(copy, length);
-  }
+  waiting.bytes = {begin, length};
+  waiting.is_piece = is_piece;
+  if (length > PieceKey::kMaxBytes) return;
+  waiting.key = key_of(begin, length, text_end);
+  if (!is_piece) waiting.key = waiting.key.as_part();
   cache_.prefetch(waiting.key);
 }
 
 void TextEncoder::flush() {
   make_room(kWaiting * PieceCache::kMaxTokens);
   for (std::size_t i = 0; i < waiting_count_; ++i) {
-    const auto& [piece, key] = waiting_[i];
-    const bool is_short = piece.size() <= PieceCache::kMaxPiece;
-    const std::size_t count = is_short ? cache_.find(key, ids_.data() + used_) : 0;
+    const Waiting& waiting = waiting_[i];
+    const bool is_short = waiting.bytes.size() <= PieceKey::kMaxBytes;
+    const std::size_t count = is_short ? cache_.find(waiting.key, ids_.data() + used_) : 0;
     used_ += count;
     if (count == 0) {
-      add_new_piece(piece, is_short ? &key : nullptr);
+      add_new(waiting);
       make_room((waiting_count_ - i) * PieceCache::kMaxTokens);
     }
   }
   waiting_count_ = 0;
 }
 
-void TextEncoder::add_new_piece(std::string_view piece, const PieceCache::Key* key) {
-  piece_ids_.clear();
-  const TokenId whole = parts_.whole_piece_first ? parts_.vocabulary.find(piece) : kNoToken;
-  if (whole != kNoToken) {
-    piece_ids_.push_back(whole);
-  } else {
-    parts_.encoder.encode_piece(piece, piece_ids_);
+void TextEncoder::add_new(const Waiting& waiting) {
+  new_ids_.clear();
+  merge(waiting);
+  make_room(new_ids_.size());
+  std::copy(new_ids_.begin(), new_ids_.end(), ids_.begin() + static_cast<std::ptrdiff_t>(used_));
+  used_ += new_ids_.size();
+  if (waiting.bytes.size() <= PieceKey::kMaxBytes && new_ids_.size() <= PieceCache::kMaxTokens) {
+    cache_.insert(waiting.key, new_ids_);
   }
-  make_room(piece_ids_.size());
-  std::copy(piece_ids_.begin(), piece_ids_.end(),
-            ids_.begin() + static_cast<std::ptrdiff_t>(used_));
-  used_ += piece_ids_.size();
-  if (key != nullptr && piece_ids_.size() <= PieceCache::kMaxTokens)
-    cache_.insert(*key, piece_ids_);
+}
+
+void TextEncoder::merge(const Waiting& waiting) {
+  if (waiting.is_piece) {
+    const TokenId whole = parts_.whole_token(waiting.bytes, waiting.key);
+    if (whole != kNoToken) {
+      new_ids_.push_back(whole);
+      return;
+    }
+  }
+  parts_.encoder.encode_piece(waiting.bytes, new_ids_);
 }
 
 }  // namespace glassgpt::tokenizer

@@ -24,11 +24,22 @@ class TextEncoder {
   std::vector<TokenId> take();
 
  private:
+  // Pieces, and parts of long pieces, that wait, in order, for the cache's memory to arrive. The
+  // key of what is longer than a key is not meant.
+  struct Waiting {
+    std::string_view bytes;
+    PieceKey key;
+    bool is_piece;
+  };
+
   template <SplitPattern kPattern>
   void add_pieces(std::string_view text);
   void add_piece(const char* begin, const char* end, const char* text_end);
+  bool add_parts(const char* begin, const char* end, const char* text_end);
+  void wait_for(const char* begin, const char* end, const char* text_end, bool is_piece);
   void flush();
-  void add_new_piece(std::string_view piece, const PieceCache::Key* key);
+  void add_new(const Waiting& waiting);
+  void merge(const Waiting& waiting);
   void make_room(std::size_t tokens);
   void grow(std::size_t tokens);
 
@@ -36,14 +47,9 @@ class TextEncoder {
   PieceCache& cache_;
   std::vector<TokenId> ids_;  // as long as there is room; used_ of them are meant
   std::size_t used_ = 0;
-  std::vector<TokenId> piece_ids_;
+  std::vector<TokenId> new_ids_;
 
-  // Pieces that wait, in order, for the cache's memory to arrive. The key of a long piece is not
-  // meant.
-  struct Waiting {
-    std::string_view piece;
-    PieceCache::Key key;
-  };
+  static constexpr std::ptrdiff_t kMinCut = 6;  // bytes: two characters
   static constexpr std::size_t kWaiting = 16;
   std::array<Waiting, kWaiting> waiting_;
   std::size_t waiting_count_ = 0;

@@ -51,7 +51,7 @@ void TextEncoder::add_text(std::string_view text) {
       add_pieces<SplitPattern::kO200k>(text);
       break;
   }
-  flush();
+  look_up(next_waiting_ - first_waiting_);
 }
 
 template <SplitPattern kPattern>
@@ -90,41 +90,64 @@ bool TextEncoder::add_parts(const char* begin, const char* end, const char* text
 
 inline void TextEncoder::wait_for(const char* begin, const char* end, const char* text_end,
                                   bool is_piece) {
-  const auto length = static_cast<std::size_t>(end - begin);
-  if (waiting_count_ == kWaiting) flush();
-  Waiting& waiting = waiting_[waiting_count_++];
-  waiting.bytes = {begin, length};
+  if (next_waiting_ - first_waiting_ == kWaiting) look_up(kWaiting / 2);
+  Waiting& waiting = waiting_[next_waiting_++ % kWaiting];
+  waiting.bytes = {begin, static_cast<std::size_t>(end - begin)};
   waiting.is_piece = is_piece;
-  if (length > PieceKey::kMaxBytes) return;
-  waiting.key = key_of(begin, length, text_end);
-  if (!is_piece) waiting.key = waiting.key.as_part();
-  cache_.prefetch(waiting.key);
+  if (waiting.is_short()) {
+    waiting.key = key_of(begin, waiting.bytes.size(), text_end);
+    if (!is_piece) waiting.key = waiting.key.as_part();
+    waiting.line = cache_.line_of(waiting.key);
+    __builtin_prefetch(waiting.line);
+  } else {
+    const bool fits = is_piece && waiting.bytes.size() <= PieceCache::LongEntry::kMaxBytes;
+    waiting.entry = fits ? cache_.long_entry(waiting.bytes) : nullptr;
+    if (fits) __builtin_prefetch(waiting.entry);
+  }
 }
 
-void TextEncoder::flush() {
-  make_room(kWaiting * PieceCache::kMaxTokens);
-  for (std::size_t i = 0; i < waiting_count_; ++i) {
-    const Waiting& waiting = waiting_[i];
-    const bool is_short = waiting.bytes.size() <= PieceKey::kMaxBytes;
-    const std::size_t count = is_short ? cache_.find(waiting.key, ids_.data() + used_) : 0;
-    used_ += count;
-    if (count == 0) {
+// Looks up the first `count` that wait.
+void TextEncoder::look_up(std::size_t count) {
+  make_room(count * PieceCache::kMaxTokens);
+  for (const std::size_t end = first_waiting_ + count; first_waiting_ < end; ++first_waiting_) {
+    const Waiting& waiting = waiting_[first_waiting_ % kWaiting];
+    if (waiting.is_short()) {
+      const std::size_t known = PieceCache::find(*waiting.line, waiting.key, ids_.data() + used_);
+      used_ += known;
+      if (known != 0) continue;
       add_new(waiting);
-      make_room((waiting_count_ - i) * PieceCache::kMaxTokens);
+    } else {
+      look_up_long(waiting);
     }
+    make_room((end - first_waiting_) * PieceCache::kMaxTokens);
   }
-  waiting_count_ = 0;
+}
+
+void TextEncoder::look_up_long(const Waiting& waiting) {
+  if (waiting.entry != nullptr) {
+    const std::span<const TokenId> known = waiting.entry->find(waiting.bytes);
+    if (!known.empty()) return append(known);
+  }
+  add_new(waiting);
 }
 
 void TextEncoder::add_new(const Waiting& waiting) {
   new_ids_.clear();
   merge(waiting);
-  make_room(new_ids_.size());
-  std::copy(new_ids_.begin(), new_ids_.end(), ids_.begin() + static_cast<std::ptrdiff_t>(used_));
-  used_ += new_ids_.size();
-  if (waiting.bytes.size() <= PieceKey::kMaxBytes && new_ids_.size() <= PieceCache::kMaxTokens) {
-    cache_.insert(waiting.key, new_ids_);
+  append(new_ids_);
+  if (waiting.is_short()) {
+    if (new_ids_.size() <= PieceCache::kMaxTokens) {
+      PieceCache::insert(*waiting.line, waiting.key, new_ids_);
+    }
+  } else if (waiting.entry != nullptr && new_ids_.size() <= PieceCache::LongEntry::kMaxTokens) {
+    waiting.entry->set(waiting.bytes, new_ids_);
   }
+}
+
+void TextEncoder::append(std::span<const TokenId> ids) {
+  make_room(ids.size());
+  std::copy(ids.begin(), ids.end(), ids_.begin() + static_cast<std::ptrdiff_t>(used_));
+  used_ += ids.size();
 }
 
 void TextEncoder::merge(const Waiting& waiting) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -24,12 +25,15 @@ class TextEncoder {
   std::vector<TokenId> take();
 
  private:
-  // Pieces, and parts of long pieces, that wait, in order, for the cache's memory to arrive. The
-  // key of what is longer than a key is not meant.
+  // Pieces, and parts of long pieces, that wait, in order, for the cache's memory to arrive.
   struct Waiting {
     std::string_view bytes;
-    PieceKey key;
+    PieceKey key;  // of a short one
+    PieceCache::Line* line;
+    PieceCache::LongEntry* entry;  // of a longer one; null if it is too long for the cache, too
     bool is_piece;
+
+    bool is_short() const noexcept { return bytes.size() <= PieceKey::kMaxBytes; }
   };
 
   template <SplitPattern kPattern>
@@ -37,9 +41,11 @@ class TextEncoder {
   void add_piece(const char* begin, const char* end, const char* text_end);
   bool add_parts(const char* begin, const char* end, const char* text_end);
   void wait_for(const char* begin, const char* end, const char* text_end, bool is_piece);
-  void flush();
+  void look_up(std::size_t count);
+  void look_up_long(const Waiting& waiting);
   void add_new(const Waiting& waiting);
   void merge(const Waiting& waiting);
+  void append(std::span<const TokenId> ids);
   void make_room(std::size_t tokens);
   void grow(std::size_t tokens);
 
@@ -50,9 +56,10 @@ class TextEncoder {
   std::vector<TokenId> new_ids_;
 
   static constexpr std::ptrdiff_t kMinCut = 6;  // bytes: two characters
-  static constexpr std::size_t kWaiting = 16;
+  // A ring. The older half is looked up when it is full: its memory has had time to come.
+  static constexpr std::size_t kWaiting = 64;
   std::array<Waiting, kWaiting> waiting_;
-  std::size_t waiting_count_ = 0;
+  std::size_t first_waiting_ = 0, next_waiting_ = 0;  // counted on and on
 };
 
 }  // namespace glassgpt::tokenizer

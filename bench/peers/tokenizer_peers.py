@@ -2,6 +2,10 @@
 import base64
 import collections
 import os
+import sys
+
+# tokenizers.py in this folder must not stand in for the package of that name.
+sys.path = [path for path in sys.path if os.path.abspath(path) != os.path.dirname(os.path.abspath(__file__))]
 
 Vocabulary = collections.namedtuple("Vocabulary", "name path specials")
 
@@ -21,12 +25,19 @@ def ranks(vocabulary):
         return {base64.b64decode(token): int(rank) for token, rank in (line.split() for line in file if line.strip())}
 
 
-def tiktoken_encoding(vocabulary):
-    """tiktoken with its own pattern; only the file with the ranks is ours to name."""
-    import tiktoken
+def use_ranks(vocabulary):
+    """Lets tiktoken's constructors, and those who call them, read our file instead of fetching one."""
     import tiktoken_ext.openai_public as public
 
     public.load_tiktoken_bpe = lambda *_, **__: ranks(vocabulary)
+    return public
+
+
+def tiktoken_encoding(vocabulary):
+    """tiktoken with its own pattern."""
+    import tiktoken
+
+    public = use_ranks(vocabulary)
     build = {"gpt2": public.r50k_base, "cl100k": public.cl100k_base, "o200k": public.o200k_base}[vocabulary.name]
     return tiktoken.Encoding(**build())
 

@@ -15,6 +15,8 @@ import sys
 import tempfile
 import time
 
+import tokenizer_peers  # noqa: F401  (keeps tokenizers.py of this folder from standing in for the package)
+
 
 def corpus(shared, megabytes, folder):
     """English and Chinese texts, in one file of this size."""

@@ -81,9 +81,52 @@ class Tokenizer {
 
   struct Parts;
   explicit Tokenizer(std::unique_ptr<Parts> parts) noexcept;
+  const Parts& parts() const noexcept { return *parts_; }
 
  private:
   std::unique_ptr<Parts> parts_;
+};
+
+// Encodes a text that comes in parts, cut anywhere (also inside a character or a special token):
+// all ids together are those of the whole text. Holds back what more text may change: about the
+// last three pieces, or a long run of one kind. The tokenizer must outlive it, without moving.
+class StreamingEncoder {
+ public:
+  explicit StreamingEncoder(const Tokenizer& tokenizer,
+                            SpecialTokens special = SpecialTokens::kNone);
+
+  // Appends the ids that are certain now. Throws as Tokenizer::encode() does; after that, the text
+  // so far is lost.
+  void push(std::string_view text, std::vector<TokenId>& ids);
+  // The text ends here; appends the remaining ids. Another text may follow.
+  void finish(std::vector<TokenId>& ids);
+
+ private:
+  void encode_certain(std::vector<TokenId>& ids, bool is_end);
+
+  const Tokenizer* tokenizer_;
+  SpecialTokens special_;
+  std::string waiting_;
+  std::size_t passed_ = 0;  // bytes of this text that are encoded
+  std::size_t next_look_;   // bytes that must wait before it is worth looking
+};
+
+// Decodes ids as they come: all texts together are the bytes of Tokenizer::decode(), and none ends
+// inside a character. Bytes that belong to no character come through as they are. The tokenizer
+// must outlive it, without moving.
+class StreamingDecoder {
+ public:
+  explicit StreamingDecoder(const Tokenizer& tokenizer);
+
+  // Throws Error (kOutOfRange) for an id that is not in the vocabulary; it counts as not pushed.
+  std::string push(std::span<const TokenId> ids);
+  std::string push(TokenId id) { return push({&id, 1}); }
+  // What is left of a character that was never completed: at most three bytes.
+  std::string finish();
+
+ private:
+  const Tokenizer* tokenizer_;
+  std::string waiting_;
 };
 
 struct TokenizerTrainingProgress {

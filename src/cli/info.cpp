@@ -198,6 +198,7 @@ class Info : public Command {
     app.add_option("--tokenizer", tokenizer_.path,
                    "about this tokenizer instead: size, longest tokens; with FILE, bytes per token")
         ->type_name("PATH");
+    app.add_option("--file", file_, "the same as FILE behind the options")->type_name("FILE");
     app.add_option("--pattern", tokenizer_.pattern, "split pattern of a .tiktoken file")
         ->check(one_of({"gpt2", "cl100k", "o200k"}))
         ->capture_default_str();
@@ -205,7 +206,8 @@ class Info : public Command {
 
   void run(const CommonOptions& common, const std::vector<std::string>& arguments) override {
     if (arguments.size() > 1) throw UsageError("info takes at most one FILE");
-    const std::string file = arguments.empty() ? "" : arguments[0];
+    if (!file_.empty() && !arguments.empty()) throw UsageError("FILE is named twice");
+    const std::string file = arguments.empty() ? file_ : arguments[0];
     ordered_json about = {{"version", GLASSGPT_VERSION}};
     Table table({kLeft, kLeft});
     if (!tokenizer_.path.empty() || !file.empty()) {
@@ -245,6 +247,7 @@ class Info : public Command {
   }
 
   TokenizerOptions tokenizer_;
+  std::string file_;
 };
 
 }  // namespace

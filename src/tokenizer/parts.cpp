@@ -33,7 +33,30 @@ Tokenizer::Parts::Parts(tokenizer::Definition definition, tokenizer::Vocabulary 
       special(std::move(is_special)),
       always(std::move(always_found)),
       with_special(std::move(all_added)),
-      encoder(vocabulary, byte_ids, merge_list) {}
+      encoder(vocabulary, byte_ids, merge_list),
+      whole_tokens(vocabulary.size()) {
+  for (TokenId id = 0; id < vocabulary.size(); ++id) {
+    if (!vocabulary.contains(id)) continue;
+    const std::string_view bytes = vocabulary.bytes(id);
+    const bool reachable = encoder.is_reachable(id);
+    if (!reachable && !(whole_piece_first && vocabulary.find(bytes) == id)) continue;
+    boundaries.add_token(bytes);
+    longest_whole = std::max(longest_whole, bytes.size());
+    if (!bytes.empty() && bytes.size() <= tokenizer::PieceKey::kMaxBytes) {
+      whole_tokens.add(bytes, id);
+    }
+  }
+}
+
+TokenId Tokenizer::Parts::whole_token(std::string_view piece,
+                                      tokenizer::PieceKey key) const noexcept {
+  if (piece.size() <= tokenizer::PieceKey::kMaxBytes) return whole_tokens.find(key);
+  if (piece.size() > longest_whole) return tokenizer::kNoToken;
+  const TokenId id = vocabulary.find(piece);
+  const bool is_whole =
+      id != tokenizer::kNoToken && (whole_piece_first || encoder.is_reachable(id));
+  return is_whole ? id : tokenizer::kNoToken;
+}
 
 namespace tokenizer {
 namespace {

@@ -10,7 +10,9 @@
 #include "tokenizer/bpe.h"
 #include "tokenizer/definition.h"
 #include "tokenizer/special_matcher.h"
+#include "tokenizer/token_boundaries.h"
 #include "tokenizer/vocabulary.h"
+#include "tokenizer/whole_tokens.h"
 
 namespace glassgpt {
 
@@ -28,6 +30,13 @@ struct Tokenizer::Parts {
   // Those found always (added, but not special), and those and the special ones.
   tokenizer::SpecialMatcher always, with_special;
   tokenizer::BpeEncoder encoder;
+  tokenizer::WholeTokens whole_tokens;  // the short ones
+  std::size_t longest_whole = 0;        // bytes
+  tokenizer::TokenBoundaries boundaries;
+
+  // The token that all bytes of a piece become, or kNoToken if there is none or that is not known
+  // at once. `key` is that of a short piece, anything else for a long one.
+  TokenId whole_token(std::string_view piece, tokenizer::PieceKey key) const noexcept;
 
   Parts(tokenizer::Definition definition, tokenizer::Vocabulary all_tokens,
         const std::array<TokenId, 256>& ids_of_bytes, std::vector<bool> is_special,

@@ -39,7 +39,8 @@ std::size_t SpecialMatcher::next_candidate(std::string_view text, std::size_t fr
   return from;
 }
 
-SpecialMatcher::Match SpecialMatcher::find(std::string_view text, std::size_t from) const noexcept {
+SpecialMatcher::Match SpecialMatcher::find(std::string_view text, std::size_t from,
+                                           bool is_end) const noexcept {
   if (empty()) return {text.size(), 0, kNoToken};
   for (; from < text.size(); ++from) {
     from = next_candidate(text, from);
@@ -48,6 +49,8 @@ SpecialMatcher::Match SpecialMatcher::find(std::string_view text, std::size_t fr
     for (std::size_t at = from; at < text.size(); ++at) {
       node = child(node, text[at]);
       if (node == 0) break;
+      const bool may_go_on = at + 1 == text.size() && nodes_[node].first_child != 0;
+      if (may_go_on && !is_end) return {from, 0, kNoToken};
       if (nodes_[node].id != kNoToken) match = {from, at - from + 1, nodes_[node].id};
     }
     if (match.id != kNoToken) return match;

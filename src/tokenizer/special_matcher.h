@@ -17,14 +17,15 @@ class SpecialMatcher {
  public:
   struct Match {
     std::size_t begin, length;
-    TokenId id;  // kNoToken: nothing was found
+    TokenId id;  // kNoToken: nothing was found, up to `begin`
   };
 
   void add(std::string_view text, TokenId id);  // text is not empty
   bool empty() const noexcept { return nodes_.size() == 1; }
 
-  // The first match at or after `from`.
-  Match find(std::string_view text, std::size_t from) const noexcept;
+  // The first match at or after `from`. If the text may go on behind its end, the search stops,
+  // with nothing found, where that could make a match or a longer one.
+  Match find(std::string_view text, std::size_t from, bool is_end = true) const noexcept;
 
  private:
   struct Node {

@@ -154,10 +154,6 @@ const char* o200k_word_end(const char* begin, const char* end, Glyph first) noex
 
 }  // namespace
 
-const char* gpt2_contraction_end(const char* at, const char* end) noexcept {
-  return skip_contraction(at, end, false);
-}
-
 const char* gpt2_piece_end(const char* begin, const char* end) noexcept {
   if (const char* contraction = skip_contraction(begin, end, false)) return contraction;
   const char* const start = *begin == ' ' && end - begin > 1 ? begin + 1 : begin;

@@ -17,8 +17,12 @@ const char* gpt2_piece_end(const char* begin, const char* end) noexcept;
 const char* cl100k_piece_end(const char* begin, const char* end) noexcept;
 const char* o200k_piece_end(const char* begin, const char* end) noexcept;
 
-// The end of the contraction of GPT-2's pattern ('s 't 're 've 'm 'll 'd) at `at`, or null.
-const char* gpt2_contraction_end(const char* at, const char* end) noexcept;
+template <SplitPattern kPattern>
+const char* piece_end_of(const char* begin, const char* end) noexcept {
+  if constexpr (kPattern == SplitPattern::kGpt2) return gpt2_piece_end(begin, end);
+  if constexpr (kPattern == SplitPattern::kCl100k) return cl100k_piece_end(begin, end);
+  if constexpr (kPattern == SplitPattern::kO200k) return o200k_piece_end(begin, end);
+}
 
 // The pattern as a regular expression, as tokenizer.json states it.
 std::string_view pattern_regex(SplitPattern pattern) noexcept;

@@ -2,10 +2,19 @@
 
 #include <algorithm>
 
-#include "tokenizer/gpt2_scanner.h"
-#include "tokenizer/split.h"
+#include "tokenizer/block_splitter.h"
 
 namespace glassgpt::tokenizer {
+namespace {
+
+PieceKey key_of(const char* begin, std::size_t length, const char* text_end) noexcept {
+  if (text_end - begin >= 16) return PieceKey::of(begin, length);
+  char copy[16] = {};  // a key reads 16 bytes, whatever is behind the piece
+  std::memcpy(copy, begin, length);
+  return PieceKey::of(copy, length);
+}
+
+}  // namespace
 
 TextEncoder::TextEncoder(const Tokenizer::Parts& parts, std::size_t bytes)
     : parts_(parts), cache_(PieceCache::of_thread(parts.number)) {
@@ -33,10 +42,7 @@ std::vector<TokenId> TextEncoder::take() {
 void TextEncoder::add_text(std::string_view text) {
   switch (parts_.pattern) {
     case SplitPattern::kGpt2:
-      Gpt2Scanner(text).for_each_piece(
-          [this, text_end = text.data() + text.size()](const char* begin, const char* end) {
-            add_piece(begin, end, text_end);
-          });
+      add_pieces<SplitPattern::kGpt2>(text);
       break;
     case SplitPattern::kCl100k:
       add_pieces<SplitPattern::kCl100k>(text);
@@ -45,65 +51,114 @@ void TextEncoder::add_text(std::string_view text) {
       add_pieces<SplitPattern::kO200k>(text);
       break;
   }
-  flush();
+  look_up(next_waiting_ - first_waiting_);
 }
 
 template <SplitPattern kPattern>
 void TextEncoder::add_pieces(std::string_view text) {
-  const char* const end = text.data() + text.size();
-  for (const char* at = text.data(); at < end;) {
-    const char* const next =
-        kPattern == SplitPattern::kCl100k ? cl100k_piece_end(at, end) : o200k_piece_end(at, end);
-    add_piece(at, next, end);
-    at = next;
-  }
+  for_each_piece<kPattern>(
+      text, [this, text_end = text.data() + text.size()](const char* begin, const char* end) {
+        add_piece(begin, end, text_end);
+      });
 }
 
 inline void TextEncoder::add_piece(const char* begin, const char* end, const char* text_end) {
-  const auto length = static_cast<std::size_t>(end - begin);
-  if (waiting_count_ == kWaiting) flush();
-  Waiting& waiting = waiting_[waiting_count_++];
-  waiting.piece = {begin, length};
-  if (length > PieceCache::kMaxPiece) return;
-  if (text_end - begin >= 16) {
-    waiting.key = PieceCache::key_of(begin, length);
-  } else {  // a key is made of 16 bytes, whatever is behind the piece
-    char copy[16] = {};
-    std::memcpy(copy, begin, length);
-    waiting.key = PieceCache::key_of(copy, length);
-  }
-  cache_.prefetch(waiting.key);
+  // Words of scripts without blanks are hardly ever met again as a whole.
+  const bool is_wide = static_cast<unsigned char>(begin[end - begin > 1 ? 1 : 0]) >= 0x80;
+  if (is_wide && end - begin >= kMinCut && add_parts(begin, end, text_end)) return;
+  wait_for(begin, end, text_end, true);
 }
 
-void TextEncoder::flush() {
-  make_room(kWaiting * PieceCache::kMaxTokens);
-  for (std::size_t i = 0; i < waiting_count_; ++i) {
-    const auto& [piece, key] = waiting_[i];
-    const bool is_short = piece.size() <= PieceCache::kMaxPiece;
-    const std::size_t count = is_short ? cache_.find(key, ids_.data() + used_) : 0;
-    used_ += count;
-    if (count == 0) {
-      add_new_piece(piece, is_short ? &key : nullptr);
-      make_room((waiting_count_ - i) * PieceCache::kMaxTokens);
+// Cuts the piece where no token reaches across; false, and nothing is done, if there is no such
+// place.
+bool TextEncoder::add_parts(const char* begin, const char* end, const char* text_end) {
+  const char* part = begin;
+  for (const char* at = begin; end - at >= 6;) {
+    if (!TokenBoundaries::is_lead(at[0])) {
+      ++at;
+      continue;
+    }
+    at += 3;
+    if (!TokenBoundaries::is_lead(at[0]) || parts_.boundaries.may_span(at - 3)) continue;
+    wait_for(part, at, text_end, false);
+    part = at;
+  }
+  if (part == begin) return false;
+  wait_for(part, end, text_end, false);
+  return true;
+}
+
+inline void TextEncoder::wait_for(const char* begin, const char* end, const char* text_end,
+                                  bool is_piece) {
+  if (next_waiting_ - first_waiting_ == kWaiting) look_up(kWaiting / 2);
+  Waiting& waiting = waiting_[next_waiting_++ % kWaiting];
+  waiting.bytes = {begin, static_cast<std::size_t>(end - begin)};
+  waiting.is_piece = is_piece;
+  if (waiting.is_short()) {
+    waiting.key = key_of(begin, waiting.bytes.size(), text_end);
+    if (!is_piece) waiting.key = waiting.key.as_part();
+    waiting.line = cache_.line_of(waiting.key);
+    __builtin_prefetch(waiting.line);
+  } else {
+    const bool fits = is_piece && waiting.bytes.size() <= PieceCache::LongEntry::kMaxBytes;
+    waiting.entry = fits ? cache_.long_entry(waiting.bytes) : nullptr;
+    if (fits) __builtin_prefetch(waiting.entry);
+  }
+}
+
+// Looks up the first `count` that wait.
+void TextEncoder::look_up(std::size_t count) {
+  make_room(count * PieceCache::kMaxTokens);
+  for (const std::size_t end = first_waiting_ + count; first_waiting_ < end; ++first_waiting_) {
+    const Waiting& waiting = waiting_[first_waiting_ % kWaiting];
+    if (waiting.is_short()) {
+      const std::size_t known = PieceCache::find(*waiting.line, waiting.key, ids_.data() + used_);
+      used_ += known;
+      if (known != 0) continue;
+      add_new(waiting);
+    } else {
+      look_up_long(waiting);
+    }
+    make_room((end - first_waiting_) * PieceCache::kMaxTokens);
+  }
+}
+
+void TextEncoder::look_up_long(const Waiting& waiting) {
+  if (waiting.entry != nullptr) {
+    const std::span<const TokenId> known = waiting.entry->find(waiting.bytes);
+    if (!known.empty()) return append(known);
+  }
+  add_new(waiting);
+}
+
+void TextEncoder::add_new(const Waiting& waiting) {
+  new_ids_.clear();
+  merge(waiting);
+  append(new_ids_);
+  if (waiting.is_short()) {
+    if (new_ids_.size() <= PieceCache::kMaxTokens) {
+      PieceCache::insert(*waiting.line, waiting.key, new_ids_);
+    }
+  } else if (waiting.entry != nullptr && new_ids_.size() <= PieceCache::LongEntry::kMaxTokens) {
+    waiting.entry->set(waiting.bytes, new_ids_);
+  }
+}
+
+void TextEncoder::append(std::span<const TokenId> ids) {
+  make_room(ids.size());
+  std::copy(ids.begin(), ids.end(), ids_.begin() + static_cast<std::ptrdiff_t>(used_));
+  used_ += ids.size();
+}
+
+void TextEncoder::merge(const Waiting& waiting) {
+  if (waiting.is_piece) {
+    const TokenId whole = parts_.whole_token(waiting.bytes, waiting.key);
+    if (whole != kNoToken) {
+      new_ids_.push_back(whole);
+      return;
     }
   }
-  waiting_count_ = 0;
-}
-
-void TextEncoder::add_new_piece(std::string_view piece, const PieceCache::Key* key) {
-  piece_ids_.clear();
-  const TokenId whole = parts_.whole_piece_first ? parts_.vocabulary.find(piece) : kNoToken;
-  if (whole != kNoToken) {
-    piece_ids_.push_back(whole);
-  } else {
-    parts_.encoder.encode_piece(piece, piece_ids_);
-  }
-  make_room(piece_ids_.size());
-  std::copy(piece_ids_.begin(), piece_ids_.end(),
-            ids_.begin() + static_cast<std::ptrdiff_t>(used_));
-  used_ += piece_ids_.size();
-  if (key != nullptr && piece_ids_.size() <= PieceCache::kMaxTokens)
-    cache_.insert(*key, piece_ids_);
+  parts_.encoder.encode_piece(waiting.bytes, new_ids_);
 }
 
 }  // namespace glassgpt::tokenizer

@@ -1,5 +1,7 @@
 #include "tokenizer/unicode.h"
 
+#include <algorithm>
+
 namespace glassgpt::tokenizer {
 namespace unicode_tables {
 
@@ -47,6 +49,22 @@ std::size_t count_characters(std::string_view text) noexcept {
   const char* const end = text.data() + text.size();
   for (const char* at = text.data(); at < end; at += character_at(at, end).length) ++count;
   return count;
+}
+
+std::size_t incomplete_tail(std::string_view text) noexcept {
+  for (std::size_t length = 1; length <= 3 && length <= text.size(); ++length) {
+    const char* const begin = text.data() + text.size() - length;
+    if (continues(begin)) continue;
+    // Whether some bytes behind it make it a character: 0x80 and 0xBF are the extremes of what may
+    // follow, and what is wrong already stays wrong.
+    for (const char filler : {'\x80', '\xBF'}) {
+      char completed[4] = {filler, filler, filler, filler};
+      std::copy(begin, begin + length, completed);
+      if (character_at(completed, completed + 4).length > length) return length;
+    }
+    return 0;
+  }
+  return 0;
 }
 
 }  // namespace glassgpt::tokenizer

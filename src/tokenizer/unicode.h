@@ -54,4 +54,7 @@ inline CharClass class_of(Character character) noexcept {
 // The number of characters in the text; each invalid byte counts as one.
 std::size_t count_characters(std::string_view text) noexcept;
 
+// How many bytes at the end of the text begin a character that is not complete: 0 to 3.
+std::size_t incomplete_tail(std::string_view text) noexcept;
+
 }  // namespace glassgpt::tokenizer

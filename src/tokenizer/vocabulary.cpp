@@ -27,12 +27,22 @@ bool Vocabulary::add(TokenId id, std::string_view bytes, bool hidden) {
   return true;
 }
 
+// From a thousand of the tokens: memory that is asked for and not used costs more than they.
+std::size_t Vocabulary::estimate_bytes(std::span<const TokenId> ids) const noexcept {
+  const std::size_t step = ids.size() / 1024 + 1;
+  std::size_t sum = 0;
+  for (std::size_t i = 0; i < ids.size(); i += step) {
+    if (ids[i] < shorts_.size()) sum += std::min<std::size_t>(shorts_[ids[i]].length, 32);
+  }
+  return sum * step + sum * step / 16;
+}
+
 std::size_t Vocabulary::append_bytes(std::span<const TokenId> ids, std::string& text) const {
   std::size_t used = text.size();
   const auto make_room = [&](std::size_t bytes) {
     if (text.size() - used < bytes) text.resize(std::max(used + bytes, text.size() * 3 / 2));
   };
-  make_room(6 * ids.size() + sizeof(Short));
+  make_room(estimate_bytes(ids) + sizeof(Short));
   std::size_t done = 0;
   for (; done < ids.size(); ++done) {
     const TokenId id = ids[done];

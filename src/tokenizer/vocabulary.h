@@ -50,6 +50,7 @@ class Vocabulary {
     std::uint8_t length = kLong;
   };
 
+  std::size_t estimate_bytes(std::span<const TokenId> ids) const noexcept;
   void grow_index();
   std::size_t slot_of(std::string_view wanted) const noexcept;
 

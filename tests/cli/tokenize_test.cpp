@@ -195,6 +195,9 @@ TEST_F(Program, InfoDescribesATokenizer) {
   EXPECT_EQ(text["bytes"], read("corpus.txt").size());
   EXPECT_DOUBLE_EQ(text["bytes_per_token"].get<double>(),
                    text["bytes"].get<double>() / text["tokens"].get<double>());
+  EXPECT_EQ(json::parse(output_of(
+                {"info", "--json", "--tokenizer", model(), "--file", path("corpus.txt")})),
+            info);
 }
 
 TEST_F(Program, TiktokenFilesTakeAPattern) {

@@ -3,10 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <functional>
 #include <random>
 
-#include "tokenizer/gpt2_scanner.h"
+#include "tokenizer/block_splitter.h"
 #include "tokenizer/unicode.h"
 
 namespace glassgpt::tokenizer {
@@ -243,19 +244,39 @@ void expect_equal(SplitPattern which, const Pattern& pattern) {
   }
 }
 
-TEST(Split, Gpt2ScannerEqualsItsPattern) { expect_equal(SplitPattern::kGpt2, gpt2_pattern()); }
+TEST(Split, Gpt2EqualsItsPattern) { expect_equal(SplitPattern::kGpt2, gpt2_pattern()); }
+TEST(Split, Cl100kEqualsItsPattern) { expect_equal(SplitPattern::kCl100k, cl100k_pattern()); }
+TEST(Split, O200kEqualsItsPattern) { expect_equal(SplitPattern::kO200k, o200k_pattern()); }
 
-// The scanner of whole texts, whose blocks of 64 bytes must not show: texts of every length around
-// their edges.
-TEST(Split, Gpt2BlockScannerEqualsItsPattern) {
-  const Pattern pattern = gpt2_pattern();
+// ASCII on which the patterns turn, with another character at times: blocks of all kinds.
+std::string random_ascii(std::mt19937& random) {
+  static const std::string kBytes = "aabstlvedmrSTLVEDMRZ''''1234    \t\n\n\r!./-";
+  std::string text;
+  for (auto count = 1 + random() % 200; count > 0; --count) {
+    switch (random() % 40) {
+      case 0:
+        text += random_text(random);
+        break;
+      case 1:
+        text.append(1 + random() % 80, kBytes[random() % kBytes.size()]);
+        break;
+      default:
+        text.push_back(kBytes[random() % kBytes.size()]);
+    }
+  }
+  return text;
+}
+
+// The splitter of whole texts, whose blocks of 64 bytes must not show.
+template <SplitPattern kPattern>
+void expect_blocks_equal(const Pattern& pattern) {
   std::mt19937 random(8);
-  for (int i = 0; i < 30000; ++i) {
-    std::string text(random() % 70, i % 2 == 0 ? 'x' : ' ');
-    for (auto parts = 1 + random() % 12; parts > 0; --parts) text += random_text(random);
+  for (int i = 0; i < 20000; ++i) {
+    std::string text(random() % 70, "x '1"[i % 4]);
+    for (auto parts = 1 + random() % 3; parts > 0; --parts) text += random_ascii(random);
     std::vector<std::size_t> ends;
     const char* expected_begin = text.data();
-    Gpt2Scanner(text).for_each_piece([&](const char* begin, const char* end) {
+    for_each_piece<kPattern>(text, [&](const char* begin, const char* end) {
       ASSERT_EQ(begin, expected_begin);
       expected_begin = end;
       ends.push_back(static_cast<std::size_t>(end - text.data()));
@@ -264,11 +285,35 @@ TEST(Split, Gpt2BlockScannerEqualsItsPattern) {
   }
 }
 
-TEST(Split, Cl100kScannerEqualsItsPattern) {
-  expect_equal(SplitPattern::kCl100k, cl100k_pattern());
+TEST(Split, Gpt2BlocksEqualItsPattern) { expect_blocks_equal<SplitPattern::kGpt2>(gpt2_pattern()); }
+TEST(Split, Cl100kBlocksEqualItsPattern) {
+  expect_blocks_equal<SplitPattern::kCl100k>(cl100k_pattern());
+}
+TEST(Split, O200kBlocksEqualItsPattern) {
+  expect_blocks_equal<SplitPattern::kO200k>(o200k_pattern());
 }
 
-TEST(Split, O200kScannerEqualsItsPattern) { expect_equal(SplitPattern::kO200k, o200k_pattern()); }
+TEST(AsciiMasks, AreTheSameOnEveryIsa) {
+  std::mt19937 random(9);
+  int found = 0;
+  for (const char* isa : {"sse2", "avx2", "avx512", "neon64"}) {
+    const AsciiMasksFn fast = ascii_masks_of(isa);
+    if (fast == nullptr) continue;
+    ++found;
+    for (int i = 0; i < 2000; ++i) {
+      char block[kMaskBytes];
+      for (std::size_t byte = 0; byte < kMaskBytes; ++byte) {
+        block[byte] = static_cast<char>(i < 4 ? 64 * static_cast<std::size_t>(i) + byte : random());
+      }
+      AsciiMasks expected, masks;
+      ascii_masks_of("scalar")(block, expected);
+      fast(block, masks);
+      ASSERT_EQ(std::memcmp(&masks, &expected, sizeof masks), 0) << isa << " " << i;
+    }
+  }
+  EXPECT_GE(found, 1) << "only the scalar way was there to be tested";
+  EXPECT_EQ(ascii_masks_of("no such thing"), nullptr);
+}
 
 std::vector<std::string> pieces(SplitPattern pattern, const std::string& text) {
   std::vector<std::string> all;

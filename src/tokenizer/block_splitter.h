@@ -18,7 +18,7 @@ namespace glassgpt::tokenizer {
 // Where pieces certainly begin among the first `length` bytes (ASCII all) of a block that begins
 // with a piece; the text may go on behind them in any way. Bit 0 is not set.
 template <SplitPattern kPattern>
-std::uint64_t certain_starts(const char* block, const AsciiMasks& masks,
+std::uint64_t certain_starts(const char* text, const AsciiMasks& masks,
                              std::uint32_t length) noexcept;
 
 extern template std::uint64_t certain_starts<SplitPattern::kGpt2>(const char*, const AsciiMasks&,

@@ -262,6 +262,18 @@ def describe(result):
             f"{result.gflops:.3g} GFLOP/s, {result.gbps:.3g} GB/s, {result.roof_percent:.0f}% of its roof")
 
 
+# Slowest first, as the kernels are built.
+ISAS = ("scalar", "neon64", "sse2", "avx2", "avx512", "avx512bf16")
+
+
+def best_measured_isa(results, wanted):
+    """What the plot shows: the instruction set in use, or the best one that the filter left."""
+    measured = {result.implementation for result in results}
+    if wanted in measured:
+        return wanted
+    return next((isa for isa in reversed(ISAS) if isa in measured), wanted)
+
+
 def plot(results, roofs, bandwidths, threads, best_isa):
     """The SVG of one number of threads, or nothing where nothing was timed on so many."""
     shown = {best_isa, "blas", "avx512bf16"}
@@ -423,7 +435,7 @@ def page(document, path):
              "blas_threads", "date", "host_name", "num_cpus", "executable")
     facts = "".join(f"<dt>{html.escape(key.replace('_', ' '))}</dt><dd>{html.escape(str(context[key]))}</dd>"
                     for key in known if key in context)
-    best_isa = str(context.get("isa", ""))
+    best_isa = best_measured_isa(results, str(context.get("isa", "")))
     plots = "".join(plot(results, roofs, bandwidths, threads, best_isa)
                     for threads in sorted({result.threads for result in results}))
     links = "".join(f'<li><a href="#{html.escape(name)}">{html.escape(name)}</a></li>'

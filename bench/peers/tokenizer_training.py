@@ -19,7 +19,7 @@ import tokenizer_peers  # noqa: F401  (keeps tokenizers.py of this folder from s
 
 
 def corpus(shared, megabytes, folder):
-    """English and Chinese texts, in one file of this size."""
+    """The corpus files in the order of their names, up to this size, in one file: with 100 MB all English."""
     paths = sorted(glob.glob(os.path.join(shared, "data", "corpus", "*", "*.txt")))
     path = os.path.join(folder, "corpus.txt")
     left = int(megabytes * 1e6)

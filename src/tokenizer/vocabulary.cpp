@@ -37,27 +37,45 @@ std::size_t Vocabulary::estimate_bytes(std::span<const TokenId> ids) const noexc
   return sum * step + sum * step / 16;
 }
 
+// Pointers of its own: the stores could change those of a string, so each token would read them
+// again.
+std::size_t Vocabulary::copy_short(std::span<const TokenId> ids, char*& out) const noexcept {
+  const Short* const shorts = shorts_.data();
+  const std::size_t size = shorts_.size();
+  char* at = out;
+  std::size_t done = 0;
+  for (; done < ids.size() && ids[done] < size; ++done) {
+    const Short& token = shorts[ids[done]];
+    if (token.length == kLong) break;
+    // Always 16 bytes: what is too much is overwritten by the next token.
+    std::memcpy(at, &token, sizeof(Short));
+    at += token.length;
+  }
+  out = at;
+  return done;
+}
+
 std::size_t Vocabulary::append_bytes(std::span<const TokenId> ids, std::string& text) const {
   std::size_t used = text.size();
   const auto make_room = [&](std::size_t bytes) {
     if (text.size() - used < bytes) text.resize(std::max(used + bytes, text.size() * 3 / 2));
   };
-  make_room(estimate_bytes(ids) + sizeof(Short));
+  make_room(estimate_bytes(ids) + kBlockTokens * sizeof(Short));
   std::size_t done = 0;
-  for (; done < ids.size(); ++done) {
+  while (done < ids.size()) {
+    const auto block = ids.subspan(done, std::min(kBlockTokens, ids.size() - done));
+    make_room(block.size() * sizeof(Short));
+    char* out = text.data() + used;
+    const std::size_t copied = copy_short(block, out);
+    used = static_cast<std::size_t>(out - text.data());
+    done += copied;
+    if (copied == block.size()) continue;
     const TokenId id = ids[done];
-    if (id >= shorts_.size()) break;
-    make_room(sizeof(Short));
-    // Always 16 bytes: what is too much is overwritten by the next token.
-    std::memcpy(text.data() + used, &shorts_[id], sizeof(Short));
-    if (shorts_[id].length != kLong) {
-      used += shorts_[id].length;
-      continue;
-    }
     if (!contains(id)) break;
     make_room(bytes(id).size());
     bytes(id).copy(text.data() + used, bytes(id).size());
     used += bytes(id).size();
+    ++done;
   }
   text.resize(used);
   return done;

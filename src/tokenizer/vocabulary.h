@@ -50,6 +50,12 @@ class Vocabulary {
     std::uint8_t length = kLong;
   };
 
+  // Tokens for which room is made at once.
+  static constexpr std::size_t kBlockTokens = 256;
+
+  // Copies the tokens before the first one that is not short, and returns their number. `out` has
+  // room for all of `ids` as Shorts and moves behind what is copied.
+  std::size_t copy_short(std::span<const TokenId> ids, char*& out) const noexcept;
   std::size_t estimate_bytes(std::span<const TokenId> ids) const noexcept;
   void grow_index();
   std::size_t slot_of(std::string_view wanted) const noexcept;

@@ -179,8 +179,7 @@ class Embed : public Command {
     VectorExtractor extractor(kinds, std::move(extraction), *writer);
     Progress progress(common.quiet);
     const double start = seconds_now();
-    Pipeline pipeline(model, tokenizer, options, common.forward(), extractor,
-                      *writer);
+    Pipeline pipeline(model, tokenizer, options, common.forward(), extractor, *writer);
     const EmbedCounts counts = pipeline.run(source, progress);
     if (!output_.empty() || counts.truncated_texts > 0) {
       progress.line(fmt::format("{}: {}, {}, {} in each of {}, {} truncated, {:.2f} s",

@@ -381,9 +381,8 @@ TEST_P(GemmOnIsa, RoundsBFloat16ToNearestEvenAndFloat32NotAtAll) {
   gemm(false, false, values.size(), 1, 1, values.data(), 1, &one, 1, false, actual.data(), 1,
        options());
   for (std::size_t i = 0; i < values.size(); ++i) {
-    const float expected = type() == NumberType::kBFloat16
-                               ? static_cast<float>(as_bfloat16(values[i]))
-                               : values[i];
+    const float expected =
+        type() == NumberType::kBFloat16 ? static_cast<float>(as_bfloat16(values[i])) : values[i];
     if (std::isnan(values[i]))
       EXPECT_TRUE(std::isnan(actual[i])) << i;
     else

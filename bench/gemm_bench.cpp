@@ -7,6 +7,7 @@
 #include <memory>
 #include <random>
 #include <string>
+#include <string_view>
 
 #include "bench/result.h"
 #include "kernels/blas_info.h"
@@ -159,6 +160,12 @@ std::vector<Implementation> implementations(int threads) {
   for (const KernelTable* table : tables)
     all.push_back({"gemm", table->isa, table->isa, {GemmBackend::kSimd, threads, table}});
   const KernelTable* best = tables.back();
+  // Elsewhere bfloat16 saves memory and not time.
+  if (std::string_view(best->isa) == "avx512bf16")
+    all.push_back({"gemm_bf16",
+                   best->isa,
+                   best->isa,
+                   {GemmBackend::kSimd, threads, best, kernels::NumberType::kBFloat16}});
   all.push_back({"gemm", "blas", best->isa, {GemmBackend::kBlas, threads, best}});
   all.push_back(
       {"gemm", "reference", "scalar", {GemmBackend::kReference, threads, tables.front()}});

@@ -56,7 +56,8 @@ struct AttentionShape {
 //
 // Sources: Vaswani et al. 2017, section 3.2; Milakov and Gimelshein 2018, "Online normalizer
 // calculation for softmax", algorithm 3; Dao et al. 2022, "FlashAttention", algorithms 1 and 4.
-// Tests: tests/kernels/attention_test.cpp, attention_backward_test.cpp. Benchmark: attention/*.
+// Tests: tests/kernels/attention_test.cpp, attention_backward_test.cpp. Benchmarks:
+// attention_forward/*, attention_backward/*.
 
 // Floats of scratch that forward and backward need for one call (any range of heads and queries).
 // Its contents need not be set, and mean nothing afterwards.

@@ -18,11 +18,13 @@
 #include "bench/elementwise_operations.h"
 #include "bench/result.h"
 #include "kernels/dispatch.h"
+#include "kernels/reference_table.h"
 
 namespace glassgpt::bench {
 namespace {
 
 using kernels::KernelTable;
+using kernels::reference_table;
 
 struct Shape {
   std::size_t rows, cols;

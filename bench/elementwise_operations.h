@@ -49,7 +49,4 @@ struct Operation {
 
 const std::vector<Operation>& operations();
 
-// The references in the places of one table, so that they run through the same code.
-const kernels::KernelTable& reference_table();
-
 }  // namespace glassgpt::bench

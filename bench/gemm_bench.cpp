@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "bench/result.h"
+#include "io/half.h"
 #include "kernels/blas_info.h"
 #include "kernels/dispatch.h"
 #include "kernels/gemm/gemm.h"
@@ -45,12 +46,15 @@ struct Implementation {
   std::string isa;        // whose roof it is held against
   GemmOptions options;
 
-  bool bf16() const { return operation == "gemm_bf16"; }
+  bool bf16() const { return options.type == kernels::NumberType::kBFloat16; }
   double weight_bytes() const { return bf16() ? 2.0 : sizeof(float); }
-  // What is still timed, in parts of sum |a||b|: twice the contract's bound, and for bfloat16 the
-  // rounding of both factors besides.
-  double tolerance(const Shape& shape) const {
-    return 4.0 * 0x1p-24 * static_cast<double>(shape.k) + (bf16() ? 0x1p-8 : 0.0);
+  // What is still timed, in parts of sum |a||b|: twice the contract's bound.
+  static double tolerance(const Shape& shape) {
+    return 4.0 * 0x1p-24 * static_cast<double>(shape.k);
+  }
+  // What is multiplied in truth.
+  double factor(float value) const {
+    return bf16() ? io::bfloat16_to_float(io::float_to_bfloat16(value)) : value;
   }
   kernels::Work work(const Shape& shape, bool hot) const {
     const double a = sizeof(float) * static_cast<double>(shape.m * shape.k);
@@ -110,7 +114,7 @@ Inputs& inputs_of(const Shape& shape, bool hot, const Implementation& implementa
 
 // The worst |error| of some hundred elements of C, all over it, in parts of sum |a||b|. Infinity
 // where an element is not a number.
-double worst_error(const Inputs& inputs) {
+double worst_error(const Inputs& inputs, const Implementation& implementation) {
   const auto [m, k, n] = inputs.shape;
   double worst = 0;
   const std::size_t step = std::max<std::size_t>(m * n / 499, 1);
@@ -118,8 +122,8 @@ double worst_error(const Inputs& inputs) {
     const std::size_t i = index / n, j = index % n;
     double sum = 0, magnitude = 0;
     for (std::size_t x = 0; x < k; ++x) {
-      const double term =
-          static_cast<double>(inputs.a[0][i * k + x]) * static_cast<double>(inputs.b[0][x * n + j]);
+      const double term = implementation.factor(inputs.a[0][i * k + x]) *
+                          implementation.factor(inputs.b[0][x * n + j]);
       sum += term;
       magnitude += std::fabs(term);
     }
@@ -135,7 +139,7 @@ void run(benchmark::State& state, const kernels::Roofs& roofs, const Implementat
   Inputs& inputs = inputs_of(shape, hot, implementation);
   std::fill(inputs.c.begin(), inputs.c.end(), NAN);
   inputs.multiply(0, options);
-  const double error = worst_error(inputs);
+  const double error = worst_error(inputs, implementation);
   if (!(error <= implementation.tolerance(shape))) {
     state.SkipWithError("disagrees with the reference and is not timed");
     return;

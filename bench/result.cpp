@@ -11,8 +11,9 @@ void report(benchmark::State& state, const kernels::Roofs& roofs, const Result& 
   state.counters["%roof"] =
       benchmark::Counter(100.0 * roofs.seconds(result.isa, result.threads, work), kRate);
   state.counters["max_error"] = result.max_error;
-  state.SetLabel("isa=" + result.isa + " threads=" + std::to_string(result.threads) + " type=" +
-                 (work.bf16 ? "bf16" : "float32") + " level=" + roofs.level(work.working_set).name);
+  state.SetLabel("isa=" + result.isa + " threads=" + std::to_string(result.threads) +
+                 " type=" + (work.bf16 ? "bf16" : "float32") +
+                 " level=" + roofs.level(work.working_set, result.threads).name);
 }
 
 std::string variant(int threads, bool hot) {

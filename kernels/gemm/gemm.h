@@ -16,7 +16,7 @@
 // once. In bfloat16 (simd, auto) A and B are rounded to 8 bits of precision first, to nearest, ties
 // to even: 2^-8 sum |a||b| more. Products are then exact, and are added in float32 in ascending
 // pairs of k, the odd one first, within blocks of 1024. avx512bf16 uses the CPU's own dot product,
-// which takes subnormal numbers for 0 and turns no other byte.
+// which takes subnormal numbers for 0; all other bytes are the same on every ISA.
 //
 // Reproducibility (simd, reference, auto): the bytes of a row of C depend on that row of A, on B
 // and on the ISA alone; not on M, on the other rows, on strides or on threads. blas promises none
@@ -25,7 +25,7 @@
 // Cost: 2 M N K floating-point operations; 4 (M K + K N) bytes read, 4 M N written.
 //
 // Source: Goto and van de Geijn 2008, "Anatomy of High-Performance Matrix Multiplication"; Van Zee
-// and van de Geijn 2015 (BLIS). Tests: tests/kernels/gemm_test.cpp, gemm_bf16_test.cpp. Benchmarks:
+// and van de Geijn 2015 (BLIS). Tests: tests/kernels/gemm_test.cpp. Benchmarks:
 // gemm/IMPLEMENTATION/MxKxN.
 #pragma once
 #include <cstddef>

@@ -211,25 +211,23 @@ double Roofs::peak(const std::string& isa, int threads, bool bf16) const {
   return gflops.at({isa, threads});
 }
 
-const MemoryLevel& Roofs::level(double working_set) const {
-  for (const MemoryLevel& candidate : memory)
-    if (working_set <= static_cast<double>(candidate.bytes)) return candidate;
+const MemoryLevel& Roofs::level(double working_set, int threads) const {
+  for (std::size_t i = 0; i + 1 < memory.size(); ++i) {
+    const bool shared = i + 2 == memory.size();
+    const double share = shared ? working_set : working_set / threads;
+    if (share <= static_cast<double>(memory[i].bytes)) return memory[i];
+  }
   return memory.back();
 }
 
 double Roofs::seconds(const std::string& isa, int threads, const Work& work) const {
-  const MemoryLevel& from = level(work.working_set);
+  const MemoryLevel& from = level(work.working_set, threads);
   const double read_alone = std::max(work.read_bytes - work.written_bytes, 0.0);
   const double both_ways = work.read_bytes + work.written_bytes - read_alone;
   double traffic = read_alone / from.read_gbps.at(threads);
   if (both_ways > 0)
     traffic += both_ways / (work.in_place ? from.update_gbps : from.copy_gbps).at(threads);
   return std::max(work.flops / peak(isa, threads, work.bf16), traffic) * 1e-9;
-}
-
-double Roofs::seconds(const std::string& isa, int threads, double flops, double bytes,
-                      double working_set) const {
-  return seconds(isa, threads, Work{flops, bytes, 0.0, working_set});
 }
 
 }  // namespace glassgpt::kernels

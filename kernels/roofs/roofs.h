@@ -36,16 +36,14 @@ struct Roofs {
 
   // What multiplies on this ISA: without products of its own, bfloat16 goes through float32's.
   double peak(const std::string& isa, int threads, bool bf16) const;
-  // The level that holds a working set.
-  const MemoryLevel& level(double working_set) const;
+  // The level that holds a working set that the threads share; caches below the last belong to one
+  // core each.
+  const MemoryLevel& level(double working_set, int threads) const;
 
   // Seconds that the work takes at least: its arithmetic at the peak, or its traffic, whichever is
   // longer. A byte written costs what it costs in a copy (or an update), together with a byte read;
   // what is read beyond that goes at the speed of reading.
   double seconds(const std::string& isa, int threads, const Work& work) const;
-  // The same for bytes that are nearly all read.
-  double seconds(const std::string& isa, int threads, double flops, double bytes,
-                 double working_set) const;
 };
 
 std::vector<const RoofProbe*> supported_probes();  // slowest first

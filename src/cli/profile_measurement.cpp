@@ -24,15 +24,8 @@ double median(std::vector<double> values) {
   return values.size() % 2 == 1 ? at(middle) : (at(middle - 1) + at(middle)) / 2;
 }
 
-// GB/s of the level that holds the bytes; caches below the last belong to one core each.
 double read_gbps(const ProfileRoof& roof, double bytes) {
-  const std::vector<kernels::MemoryLevel>& levels = roof.measured.memory;
-  for (std::size_t i = 0; i + 1 < levels.size(); ++i) {
-    const bool shared = i + 2 == levels.size();
-    const double share = shared ? bytes : bytes / roof.threads;
-    if (share <= static_cast<double>(levels[i].bytes)) return levels[i].read_gbps.at(roof.threads);
-  }
-  return levels.back().read_gbps.at(roof.threads);
+  return roof.measured.level(bytes, roof.threads).read_gbps.at(roof.threads);
 }
 
 void add(StageCost& sum, const StageCost& cost) {

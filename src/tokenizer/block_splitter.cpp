@@ -1,5 +1,11 @@
 #include "tokenizer/block_splitter.h"
 
+#include <bit>
+
+#include "tokenizer/ascii_masks_isa.h"
+
+#define GLASSGPT_INLINE __attribute__((always_inline)) inline
+
 namespace glassgpt::tokenizer {
 namespace {
 
@@ -68,14 +74,14 @@ struct Block {
 
 // Which starts do not depend on what follows the block: those before its last two bytes, for a
 // contraction has three, and not those within spaces that reach its end.
-std::uint64_t certain(std::uint64_t spaces, std::uint32_t length) noexcept {
+GLASSGPT_INLINE std::uint64_t certain(std::uint64_t spaces, std::uint32_t length) noexcept {
   const std::uint32_t run = static_cast<std::uint32_t>(
       std::countl_one(spaces << (64 - length)));  // spaces at the end of the block
   const std::uint32_t known = run == 0 ? length : length - run + 1;
   return low_mask(known < length - 2 ? known : length - 2) & ~std::uint64_t{1};
 }
 
-std::uint64_t gpt2_starts(const char* text, const AsciiMasks& masks, const Block& block) noexcept {
+GLASSGPT_INLINE std::uint64_t gpt2_starts(const char* text, const AsciiMasks& masks, const Block& block) noexcept {
   std::uint64_t starts = (block.first_of(block.letters) | block.first_of(block.numbers) |
                           block.first_of(block.symbols)) &
                          ~(block.blanks << 1);
@@ -93,7 +99,7 @@ std::uint64_t gpt2_starts(const char* text, const AsciiMasks& masks, const Block
 }
 
 // 's and the like at the begin of a piece: what follows them begins one.
-std::uint64_t cl100k_starts(const char* text, const AsciiMasks& masks,
+GLASSGPT_INLINE std::uint64_t cl100k_starts(const char* text, const AsciiMasks& masks,
                             const Block& block) noexcept {
   const std::uint64_t absorbed = block.line_ends_after_symbols(block.newlines);
   const std::uint64_t spaces = block.spaces & ~absorbed;
@@ -113,7 +119,7 @@ std::uint64_t cl100k_starts(const char* text, const AsciiMasks& masks,
   return starts;
 }
 
-std::uint64_t o200k_starts(const char* text, const AsciiMasks& masks, const Block& block) noexcept {
+GLASSGPT_INLINE std::uint64_t o200k_starts(const char* text, const AsciiMasks& masks, const Block& block) noexcept {
   const std::uint64_t absorbed =
       block.line_ends_after_symbols(block.newlines | (masks.slashes & block.symbols));
   const std::uint64_t spaces = block.spaces & ~absorbed;
@@ -140,11 +146,11 @@ std::uint64_t o200k_starts(const char* text, const AsciiMasks& masks, const Bloc
   return starts;
 }
 
-}  // namespace
-
+// Where pieces certainly begin among the first `length` bytes (ASCII all) of a block that begins
+// with a piece; the text may go on behind them in any way. Bit 0 is not set.
 template <SplitPattern kPattern>
-std::uint64_t certain_starts(const char* text, const AsciiMasks& masks,
-                             std::uint32_t length) noexcept {
+GLASSGPT_INLINE std::uint64_t certain_starts(const char* text, const AsciiMasks& masks,
+                                             std::uint32_t length) noexcept {
   const Block block(masks, length);
   std::uint64_t starts;
   if constexpr (kPattern == SplitPattern::kGpt2) {
@@ -157,11 +163,93 @@ std::uint64_t certain_starts(const char* text, const AsciiMasks& masks,
   return starts & certain(block.spaces, length);
 }
 
-template std::uint64_t certain_starts<SplitPattern::kGpt2>(const char*, const AsciiMasks&,
-                                                           std::uint32_t) noexcept;
-template std::uint64_t certain_starts<SplitPattern::kCl100k>(const char*, const AsciiMasks&,
-                                                             std::uint32_t) noexcept;
-template std::uint64_t certain_starts<SplitPattern::kO200k>(const char*, const AsciiMasks&,
-                                                            std::uint32_t) noexcept;
+// Writes the begins of a block at `at`, which moves to the last of them. False if there are none.
+template <SplitPattern kPattern>
+GLASSGPT_INLINE bool add_block(const char*& at, const AsciiMasks& masks,
+                               const char**& out) noexcept {
+  // A block with less ASCII than this at its begin costs more than it gives.
+  constexpr std::uint32_t kWorthwhile = 8;
+  const auto length = static_cast<std::uint32_t>(std::countr_zero(masks.beyond_ascii));
+  if (length < kWorthwhile) return false;
+  std::uint64_t starts = certain_starts<kPattern>(at, masks, length);
+  if (starts == 0) return false;
+  const char* const last = at + (63 - std::countl_zero(starts));
+  const char** const behind = out + std::popcount(starts);
+  // Eight at a time, whether there are as many or not: no branch that depends on their number. Of
+  // no bits, bit 64 is the first one.
+  do {
+    for (std::size_t i = 0; i < kStartsAtOnce; ++i) {
+      out[i] = at + std::countr_zero(starts);
+      starts &= starts - 1;
+    }
+    out += kStartsAtOnce;
+  } while (starts != 0);
+  out = behind;
+  at = last;
+  return true;
+}
+
+// The same loop for each instruction set: what is inlined into it takes its set.
+template <SplitPattern kPattern, void (*kReadMasks)(const char*, AsciiMasks&) noexcept>
+const char** split_blocks_with(const char* at, const char* end, const char** out,
+                               const char** limit) noexcept {
+  AsciiMasks masks;
+  while (out <= limit && end - at >= std::ptrdiff_t{kMaskBytes}) {
+    kReadMasks(at, masks);
+    if (!add_block<kPattern>(at, masks, out)) break;
+  }
+  return out;
+}
+
+#if defined(__x86_64__)
+
+template <SplitPattern kPattern>
+__attribute__((target("avx2,bmi,bmi2,lzcnt,popcnt"))) const char** split_blocks_avx2(
+    const char* at, const char* end, const char** out, const char** limit) noexcept {
+  AsciiMasks masks;
+  while (out <= limit && end - at >= std::ptrdiff_t{kMaskBytes}) {
+    avx2_masks(at, masks);
+    if (!add_block<kPattern>(at, masks, out)) break;
+  }
+  return out;
+}
+
+template <SplitPattern kPattern>
+__attribute__((target("avx512f,avx512bw,bmi,bmi2,lzcnt,popcnt"))) const char** split_blocks_avx512(
+    const char* at, const char* end, const char** out, const char** limit) noexcept {
+  AsciiMasks masks;
+  while (out <= limit && end - at >= std::ptrdiff_t{kMaskBytes}) {
+    avx512_masks(at, masks);
+    if (!add_block<kPattern>(at, masks, out)) break;
+  }
+  return out;
+}
+
+#endif
+
+}  // namespace
+
+template <SplitPattern kPattern>
+SplitBlocksFn split_blocks_of(MaskIsa isa) noexcept {
+  switch (isa) {
+#if defined(__x86_64__)
+    case MaskIsa::kAvx512:
+      return split_blocks_avx512<kPattern>;
+    case MaskIsa::kAvx2:
+      return split_blocks_avx2<kPattern>;
+    case MaskIsa::kSse2:
+      return split_blocks_with<kPattern, sse2_masks>;
+#elif defined(__aarch64__)
+    case MaskIsa::kNeon:
+      return split_blocks_with<kPattern, neon_masks>;
+#endif
+    default:
+      return split_blocks_with<kPattern, scalar_masks>;
+  }
+}
+
+template SplitBlocksFn split_blocks_of<SplitPattern::kGpt2>(MaskIsa) noexcept;
+template SplitBlocksFn split_blocks_of<SplitPattern::kCl100k>(MaskIsa) noexcept;
+template SplitBlocksFn split_blocks_of<SplitPattern::kO200k>(MaskIsa) noexcept;
 
 }  // namespace glassgpt::tokenizer

@@ -25,16 +25,23 @@ class TokenBoundaries {
   // Characters of three bytes begin with one of these.
   static bool is_lead(char byte) noexcept { return (static_cast<unsigned char>(byte) >> 4) == 0xE; }
 
-  // Whether a token may reach across the middle of the six bytes at `at`, two characters of three
-  // bytes each. False is certain.
-  bool may_span(const char* at) const noexcept {
-    // Most characters never stand at the edge of what a token has before (or behind) a place, or
-    // only as a whole: one question to the filter, if any.
-    unsigned contexts = before_[index_of(at)] & behind_[index_of(at + kCharacter)];
-    for (; contexts != 0; contexts &= contexts - 1) {
-      const auto shape = static_cast<unsigned>(std::countr_zero(contexts));
-      if (filter_has(context(at + kCharacter, shape / 3 + 1, shape % 3 + 1))) return true;
-    }
+  // The shapes, one bit each, of what tokens have before and behind a place where a character
+  // ends (begins): only those that it may be a part of. A token reaches across the place between
+  // two characters only if they have a shape in common.
+  static constexpr unsigned kAllShapes = 0x1FF;
+  unsigned shapes_before(const char* place) const noexcept {
+    return before_[index_of(place - kCharacter)];
+  }
+  unsigned shapes_behind(const char* place) const noexcept { return behind_[index_of(place)]; }
+
+  // Whether a token may reach across the place between two characters of three bytes that have
+  // these shapes, not none, in common. False is certain.
+  bool may_span(const char* place, unsigned shapes) const noexcept {
+    do {
+      const auto shape = static_cast<unsigned>(std::countr_zero(shapes));
+      if (filter_has(context(place, shape / 3 + 1, shape % 3 + 1))) return true;
+      shapes &= shapes - 1;
+    } while (shapes != 0);
     return false;
   }
 

@@ -26,6 +26,7 @@ MaskIsa choose() noexcept {
 
 std::string_view mask_isa_name(MaskIsa isa) noexcept {
   switch (isa) {
+    case MaskIsa::kAvx512Vbmi2:
     case MaskIsa::kAvx512:
       return "avx512";
     case MaskIsa::kAvx2:
@@ -48,6 +49,9 @@ bool has_mask_isa(MaskIsa isa) noexcept {
   if (isa == MaskIsa::kAvx2) {
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2");
   }
+  if (isa == MaskIsa::kAvx512Vbmi2) {
+    return has_mask_isa(MaskIsa::kAvx512) && __builtin_cpu_supports("avx512vbmi2");
+  }
   if (isa == MaskIsa::kAvx512) {
     return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("bmi2");
   }
@@ -65,6 +69,7 @@ MaskIsa mask_isa() noexcept {
 void read_ascii_masks(MaskIsa isa, const char* block, AsciiMasks& masks) noexcept {
   switch (isa) {
 #if defined(__x86_64__)
+    case MaskIsa::kAvx512Vbmi2:
     case MaskIsa::kAvx512:
       return avx512_masks(block, masks);
     case MaskIsa::kAvx2:

@@ -15,9 +15,9 @@ struct AsciiMasks {
 };
 
 // The ways to read them, the fastest first.
-enum class MaskIsa { kAvx512, kAvx2, kSse2, kNeon, kScalar };
-constexpr MaskIsa kMaskIsas[] = {MaskIsa::kAvx512, MaskIsa::kAvx2, MaskIsa::kSse2, MaskIsa::kNeon,
-                                 MaskIsa::kScalar};
+enum class MaskIsa { kAvx512Vbmi2, kAvx512, kAvx2, kSse2, kNeon, kScalar };
+constexpr MaskIsa kMaskIsas[] = {MaskIsa::kAvx512Vbmi2, MaskIsa::kAvx512, MaskIsa::kAvx2,
+                                 MaskIsa::kSse2,        MaskIsa::kNeon,   MaskIsa::kScalar};
 
 std::string_view mask_isa_name(MaskIsa isa) noexcept;
 // Whether this CPU and this build have it.

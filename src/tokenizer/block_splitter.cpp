@@ -1,5 +1,6 @@
 #include "tokenizer/block_splitter.h"
 
+#include <array>
 #include <bit>
 
 #include "tokenizer/ascii_masks_isa.h"
@@ -163,17 +164,18 @@ GLASSGPT_INLINE std::uint64_t certain_starts(const char* text, const AsciiMasks&
   return starts & certain(block.spaces, length);
 }
 
-// Writes the begins of a block at `at`, which moves to the last of them. False if there are none.
+// The begins of a block, of which bit 0 is not one; 0 if there are none, or if so little of it is
+// ASCII that it costs more than it gives.
 template <SplitPattern kPattern>
-GLASSGPT_INLINE bool add_block(const char*& at, const AsciiMasks& masks,
-                               const char**& out) noexcept {
-  // A block with less ASCII than this at its begin costs more than it gives.
+GLASSGPT_INLINE std::uint64_t block_starts(const char* at, const AsciiMasks& masks) noexcept {
   constexpr std::uint32_t kWorthwhile = 8;
   const auto length = static_cast<std::uint32_t>(std::countr_zero(masks.beyond_ascii));
-  if (length < kWorthwhile) return false;
-  std::uint64_t starts = certain_starts<kPattern>(at, masks, length);
-  if (starts == 0) return false;
-  const char* const last = at + (63 - std::countl_zero(starts));
+  return length < kWorthwhile ? 0 : certain_starts<kPattern>(at, masks, length);
+}
+
+// Writes the begins, of which there are some, and returns their end.
+GLASSGPT_INLINE const char** write_starts(const char* at, std::uint64_t starts,
+                                          const char** out) noexcept {
   const char** const behind = out + std::popcount(starts);
   // Eight at a time, whether there are as many or not: no branch that depends on their number. Of
   // no bits, bit 64 is the first one.
@@ -184,9 +186,7 @@ GLASSGPT_INLINE bool add_block(const char*& at, const AsciiMasks& masks,
     }
     out += kStartsAtOnce;
   } while (starts != 0);
-  out = behind;
-  at = last;
-  return true;
+  return behind;
 }
 
 // The same loop for each instruction set: what is inlined into it takes its set.
@@ -196,7 +196,10 @@ const char** split_blocks_with(const char* at, const char* end, const char** out
   AsciiMasks masks;
   while (out <= limit && end - at >= std::ptrdiff_t{kMaskBytes}) {
     kReadMasks(at, masks);
-    if (!add_block<kPattern>(at, masks, out)) break;
+    const std::uint64_t starts = block_starts<kPattern>(at, masks);
+    if (starts == 0) break;
+    out = write_starts(at, starts, out);
+    at += 63 - std::countl_zero(starts);
   }
   return out;
 }
@@ -209,7 +212,10 @@ __attribute__((target("avx2,bmi,bmi2,lzcnt,popcnt"))) const char** split_blocks_
   AsciiMasks masks;
   while (out <= limit && end - at >= std::ptrdiff_t{kMaskBytes}) {
     avx2_masks(at, masks);
-    if (!add_block<kPattern>(at, masks, out)) break;
+    const std::uint64_t starts = block_starts<kPattern>(at, masks);
+    if (starts == 0) break;
+    out = write_starts(at, starts, out);
+    at += 63 - std::countl_zero(starts);
   }
   return out;
 }
@@ -220,7 +226,49 @@ __attribute__((target("avx512f,avx512bw,bmi,bmi2,lzcnt,popcnt"))) const char** s
   AsciiMasks masks;
   while (out <= limit && end - at >= std::ptrdiff_t{kMaskBytes}) {
     avx512_masks(at, masks);
-    if (!add_block<kPattern>(at, masks, out)) break;
+    const std::uint64_t starts = block_starts<kPattern>(at, masks);
+    if (starts == 0) break;
+    out = write_starts(at, starts, out);
+    at += 63 - std::countl_zero(starts);
+  }
+  return out;
+}
+
+// Here one instruction makes numbers of bits.
+#define GLASSGPT_VBMI2 \
+  __attribute__((target("avx512f,avx512bw,avx512vbmi2,bmi,bmi2,lzcnt,popcnt")))
+
+GLASSGPT_VBMI2 inline const char** write_starts_vbmi2(const char* at, std::uint64_t starts,
+                                                      const char** out) noexcept {
+  alignas(64) static constexpr auto kPlaces = [] {
+    std::array<std::uint8_t, kMaskBytes> places{};
+    for (std::uint8_t i = 0; i < kMaskBytes; ++i) places[i] = i;
+    return places;
+  }();
+  __m512i places = _mm512_maskz_compress_epi8(starts, _mm512_load_si512(kPlaces.data()));
+  const __m512i base = _mm512_set1_epi64(reinterpret_cast<long long>(at));
+  const char** const behind = out + std::popcount(starts);
+  do {
+    __m128i next = _mm512_maskz_extracti32x4_epi32(0xF, places, 0);
+    _mm512_storeu_si512(out, _mm512_add_epi64(base, _mm512_maskz_cvtepu8_epi64(0xFF, next)));
+    next = _mm_bsrli_si128(next, 8);
+    _mm512_storeu_si512(out + 8, _mm512_add_epi64(base, _mm512_maskz_cvtepu8_epi64(0xFF, next)));
+    places = _mm512_maskz_alignr_epi64(0x3F, places, places, 2);
+    out += 16;
+  } while (out < behind);
+  return behind;
+}
+
+template <SplitPattern kPattern>
+GLASSGPT_VBMI2 const char** split_blocks_vbmi2(const char* at, const char* end, const char** out,
+                                               const char** limit) noexcept {
+  AsciiMasks masks;
+  while (out <= limit && end - at >= std::ptrdiff_t{kMaskBytes}) {
+    avx512_masks(at, masks);
+    const std::uint64_t starts = block_starts<kPattern>(at, masks);
+    if (starts == 0) break;
+    out = write_starts_vbmi2(at, starts, out);
+    at += 63 - std::countl_zero(starts);
   }
   return out;
 }
@@ -233,6 +281,8 @@ template <SplitPattern kPattern>
 SplitBlocksFn split_blocks_of(MaskIsa isa) noexcept {
   switch (isa) {
 #if defined(__x86_64__)
+    case MaskIsa::kAvx512Vbmi2:
+      return split_blocks_vbmi2<kPattern>;
     case MaskIsa::kAvx512:
       return split_blocks_avx512<kPattern>;
     case MaskIsa::kAvx2:

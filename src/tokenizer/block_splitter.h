@@ -22,8 +22,8 @@ namespace glassgpt::tokenizer {
 using SplitBlocksFn = const char** (*)(const char* at, const char* end, const char** out,
                                        const char** limit) noexcept;
 
-constexpr std::size_t kStartsAtOnce = 8;
-constexpr std::size_t kBlockRoom = kMaskBytes + kStartsAtOnce;
+constexpr std::size_t kStartsAtOnce = 8;  // as few as that cost as much
+constexpr std::size_t kBlockRoom = kMaskBytes + 2 * kStartsAtOnce;
 
 // has_mask_isa(isa) must hold.
 template <SplitPattern kPattern>

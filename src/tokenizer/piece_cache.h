@@ -38,9 +38,10 @@ class PieceCache {
   // Writes kMaxTokens ids to `out`, of which the returned number is meant; 0 if they are not in the
   // line.
   static std::size_t find(const Line& line, PieceKey key, TokenId* out) noexcept {
-    const bool second = line[1].key == key;
-    if (!(line[0].key == key) & !second) return 0;
-    return copy(line[second ? 1 : 0], out);
+    // Which of the two it is is as good as random, so no branch may depend on it alone.
+    const std::uint64_t second = line[1].key.difference(key) == 0 ? 1 : 0;
+    if ((line[0].key.difference(key) & (second - 1)) != 0) return 0;
+    return copy(line[second], out);
   }
 
   // What find() does not find: the same for the line's neighbour. `is_long` tells whether the piece
@@ -97,10 +98,13 @@ class PieceCache {
   static constexpr int kCountShift = 28;  // ids stay below kMaxTokens of definition.h
 
   static std::size_t copy(const Entry& entry, TokenId* out) noexcept {
-    std::memcpy(out, entry.ids, sizeof entry.ids);
-    const std::size_t count = out[0] >> kCountShift;
-    out[0] &= (TokenId{1} << kCountShift) - 1;
-    return count;
+    // The number is not read back from `out`, whose address waits for the number before.
+    std::uint64_t words[2];
+    std::memcpy(words, entry.ids, sizeof words);
+    const auto first = static_cast<TokenId>(words[0]);
+    words[0] &= ~(std::uint64_t{0xF} << kCountShift);
+    std::memcpy(out, words, sizeof words);
+    return first >> kCountShift;
   }
   Line& neighbour(Line& line) const noexcept { return lines_[(&line - lines_) ^ 1]; }
 

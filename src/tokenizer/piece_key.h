@@ -17,9 +17,11 @@ struct PieceKey {
 
   std::uint64_t low, high;
 
-  bool operator==(const PieceKey& other) const noexcept {
-    return ((low ^ other.low) | (high ^ other.high)) == 0;
+  // 0 if they are equal.
+  std::uint64_t difference(const PieceKey& other) const noexcept {
+    return (low ^ other.low) | (high ^ other.high);
   }
+  bool operator==(const PieceKey& other) const noexcept { return difference(other) == 0; }
 
   // Reads 16 bytes at `piece`; 1 <= length. A longer piece than kMaxBytes gets a key that no short
   // one has, for kMaxBytes + 1.

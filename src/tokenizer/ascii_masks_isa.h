@@ -84,7 +84,8 @@ inline void sse2_masks(const char* block, AsciiMasks& masks) noexcept {
 
 // The wider ones are written out: a function of one instruction set is not inlined into a template
 // of another, nor can it hand vectors to one.
-__attribute__((target("avx2"))) inline void avx2_masks(const char* block, AsciiMasks& masks) noexcept {
+__attribute__((target("avx2"))) inline void avx2_masks(const char* block,
+                                                       AsciiMasks& masks) noexcept {
   masks = {};
   for (int at = 0; at < 64; at += 32) {
     const __m256i x = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(block + at));
@@ -115,7 +116,7 @@ __attribute__((target("avx2"))) inline void avx2_masks(const char* block, AsciiM
 }
 
 __attribute__((target("avx512f,avx512bw"))) inline void avx512_masks(const char* block,
-                                                              AsciiMasks& masks) noexcept {
+                                                                     AsciiMasks& masks) noexcept {
   const __m512i x = _mm512_loadu_si512(block);
   const auto equals = [&](char c) __attribute__((target("avx512f,avx512bw"), always_inline)) {
     return std::uint64_t{_mm512_cmpeq_epi8_mask(x, _mm512_set1_epi8(c))};

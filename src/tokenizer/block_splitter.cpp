@@ -82,7 +82,8 @@ GLASSGPT_INLINE std::uint64_t certain(std::uint64_t spaces, std::uint32_t length
   return low_mask(known < length - 2 ? known : length - 2) & ~std::uint64_t{1};
 }
 
-GLASSGPT_INLINE std::uint64_t gpt2_starts(const char* text, const AsciiMasks& masks, const Block& block) noexcept {
+GLASSGPT_INLINE std::uint64_t gpt2_starts(const char* text, const AsciiMasks& masks,
+                                          const Block& block) noexcept {
   std::uint64_t starts = (block.first_of(block.letters) | block.first_of(block.numbers) |
                           block.first_of(block.symbols)) &
                          ~(block.blanks << 1);
@@ -101,7 +102,7 @@ GLASSGPT_INLINE std::uint64_t gpt2_starts(const char* text, const AsciiMasks& ma
 
 // 's and the like at the begin of a piece: what follows them begins one.
 GLASSGPT_INLINE std::uint64_t cl100k_starts(const char* text, const AsciiMasks& masks,
-                            const Block& block) noexcept {
+                                            const Block& block) noexcept {
   const std::uint64_t absorbed = block.line_ends_after_symbols(block.newlines);
   const std::uint64_t spaces = block.spaces & ~absorbed;
   const std::uint64_t symbols = block.first_of(block.symbols) & ~(block.blanks << 1);
@@ -120,7 +121,8 @@ GLASSGPT_INLINE std::uint64_t cl100k_starts(const char* text, const AsciiMasks& 
   return starts;
 }
 
-GLASSGPT_INLINE std::uint64_t o200k_starts(const char* text, const AsciiMasks& masks, const Block& block) noexcept {
+GLASSGPT_INLINE std::uint64_t o200k_starts(const char* text, const AsciiMasks& masks,
+                                           const Block& block) noexcept {
   const std::uint64_t absorbed =
       block.line_ends_after_symbols(block.newlines | (masks.slashes & block.symbols));
   const std::uint64_t spaces = block.spaces & ~absorbed;
@@ -235,8 +237,7 @@ __attribute__((target("avx512f,avx512bw,bmi,bmi2,lzcnt,popcnt"))) const char** s
 }
 
 // Here one instruction makes numbers of bits.
-#define GLASSGPT_VBMI2 \
-  __attribute__((target("avx512f,avx512bw,avx512vbmi2,bmi,bmi2,lzcnt,popcnt")))
+#define GLASSGPT_VBMI2 __attribute__((target("avx512f,avx512bw,avx512vbmi2,bmi,bmi2,lzcnt,popcnt")))
 
 GLASSGPT_VBMI2 inline const char** write_starts_vbmi2(const char* at, std::uint64_t starts,
                                                       const char** out) noexcept {

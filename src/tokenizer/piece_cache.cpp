@@ -14,8 +14,7 @@ namespace glassgpt::tokenizer {
 PieceCache::PieceCache() {
   const std::size_t line_bytes = sizeof(Line) << kLineBits;
   const std::size_t long_bytes = sizeof(LongEntry) << kLongBits;
-  const std::size_t character_bytes = kCharacters * sizeof(WideCharacter);
-  const std::size_t all = line_bytes + long_bytes + character_bytes + kChunkIds * sizeof(TokenId);
+  const std::size_t all = line_bytes + long_bytes + kChunkIds * sizeof(TokenId);
   bytes_ = (all + kHugePage - 1) / kHugePage * kHugePage + kHugePage;
   memory_ = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory_ == MAP_FAILED) throw std::bad_alloc();
@@ -27,7 +26,6 @@ PieceCache::PieceCache() {
   const auto take = [&at](std::size_t bytes) { return std::exchange(at, at + bytes); };
   lines_ = reinterpret_cast<Line*>(take(line_bytes));
   long_entries_ = reinterpret_cast<LongEntry*>(take(long_bytes));
-  characters_ = reinterpret_cast<WideCharacter*>(take(character_bytes));
   chunk_ = reinterpret_cast<TokenId*>(at);
 }
 
@@ -36,7 +34,7 @@ PieceCache::~PieceCache() { munmap(memory_, bytes_); }
 std::size_t PieceCache::find_elsewhere(Line& line, PieceKey key, TokenId* out,
                                        bool& is_long) noexcept {
   is_long = line[0].key == key || line[1].key == key;  // and find() found no ids there
-  if (is_long) return 0;
+  if (is_long || line[1].key == PieceKey{}) return 0;  // a line that is not full has lost nothing
   for (Entry& entry : neighbour(line)) {
     if (!(entry.key == key)) continue;
     std::swap(entry, line[1]);  // next time it is found at once

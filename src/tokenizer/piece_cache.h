@@ -76,15 +76,6 @@ class PieceCache {
     return long_entries_ + (hash_bytes(piece) >> (64 - kLongBits));
   }
 
-  // A character of three bytes: its tokens where it stands by itself, and what its neighbours must
-  // be told (wide_text.h).
-  struct WideCharacter {
-    TokenId ids[3];
-    std::uint32_t facts;  // 0: not known yet
-  };
-  static constexpr std::size_t kCharacters = 0x10000;
-  WideCharacter* characters() const noexcept { return characters_; }
-
   // Room for ids on their way to the caller.
   static constexpr std::size_t kChunkIds = 12288;
   TokenId* chunk() const noexcept { return chunk_; }
@@ -93,7 +84,7 @@ class PieceCache {
   static PieceCache& of_thread(std::uint64_t tokenizer);
 
  private:
-  // 8, 2 and 1 MiB, of which a text takes what it touches.
+  // 8 and 2 MiB, of which a text takes what it touches.
   static constexpr std::size_t kLineBits = 17, kLongBits = 14;
   static constexpr int kCountShift = 28;  // ids stay below kMaxTokens of definition.h
 
@@ -112,7 +103,6 @@ class PieceCache {
   std::size_t bytes_;
   Line* lines_;
   LongEntry* long_entries_;
-  WideCharacter* characters_;
   TokenId* chunk_;
 };
 

@@ -45,8 +45,9 @@ struct PieceKey {
     return of(copy, piece.size());
   }
 
-  // The same bytes as a part of a longer piece, which is not looked up as a whole.
-  PieceKey as_part() const noexcept { return {low, high | std::uint64_t{1} << 63}; }
+  // With `is_part` 1, the same bytes as a part of a longer piece, which is not looked up as a
+  // whole.
+  PieceKey as_part(std::uint64_t is_part) const noexcept { return {low, high | is_part << 63}; }
 
   // Its high bits are the best.
   std::uint64_t hash() const noexcept {

@@ -50,7 +50,8 @@ void TextEncoder::flush() {
     const std::size_t need = ids_.size() + fresh;
     const std::size_t done = bytes_before_ + static_cast<std::size_t>(done_ - text_);
     const double left = done < bytes_ ? static_cast<double>(bytes_ - done) : 0.0;
-    const double rate = static_cast<double>(need) / static_cast<double>(std::max<std::size_t>(done, 1));
+    const double rate =
+        static_cast<double>(need) / static_cast<double>(std::max<std::size_t>(done, 1));
     const auto guess = static_cast<std::size_t>(std::min(rate * 1.05, 1.0) * left);
     const bool is_first = ids_.empty();
     ids_.reserve(std::max(need + guess, is_first ? 0 : ids_.capacity() * 3 / 2));
@@ -90,8 +91,8 @@ void TextEncoder::add_text(std::string_view text) {
   text_ = done_ = end_;
 }
 
-// A few bytes of a text may still have nobody to tell them apart: piece_end_of() does, one piece at a
-// time.
+// A few bytes of a text may still have nobody to tell them apart: piece_end_of() does, one piece at
+// a time.
 template <SplitPattern kPattern>
 void TextEncoder::add_pieces(const char* at) {
   start_batches(at);
@@ -107,10 +108,8 @@ void TextEncoder::add_pieces(const char* at) {
         continue;
       }
     }
-    if (may_be_wide(at, end_)) {
-      finish_batches();
-      at = add_wide_pieces<kPattern>(at);
-      start_batches(at);
+    if (end_ - at >= 4 && (TokenBoundaries::is_lead(at[0]) || TokenBoundaries::is_lead(at[1]))) {
+      at = add_wide_piece<kPattern>(at);
       continue;
     }
     at = *behind = piece_end_of<kPattern>(at, end_);
@@ -122,6 +121,7 @@ void TextEncoder::add_pieces(const char* at) {
 void TextEncoder::start_batches(const char* at) noexcept {
   filling_->begins[0] = at;
   filling_->count = waiting_->count = 0;
+  filling_->is_part.fill(0);
 }
 
 void TextEncoder::finish_batch() {
@@ -130,6 +130,7 @@ void TextEncoder::finish_batch() {
   std::swap(filling_, waiting_);
   filling_->begins[0] = waiting_->begins[waiting_->count];
   filling_->count = 0;
+  filling_->is_part.fill(0);
 }
 
 void TextEncoder::finish_batches() {
@@ -145,7 +146,8 @@ void TextEncoder::read_keys(Batch& batch) const noexcept {
     const auto length = static_cast<std::size_t>(batch.begins[i + 1] - begin);
     // A longer piece gets a key that no other has, and is not found.
     const std::size_t kept = std::min(length, PieceKey::kMaxBytes + 1);
-    const PieceKey key = all_inside ? PieceKey::of(begin, kept) : PieceKey::before(begin, kept, end_);
+    PieceKey key = all_inside ? PieceKey::of(begin, kept) : PieceKey::before(begin, kept, end_);
+    key = key.as_part(batch.is_part[i]);
     batch.keys[i] = key;
     batch.lines[i] = cache_.line_of(key);
     __builtin_prefetch(batch.lines[i]);
@@ -164,7 +166,7 @@ void TextEncoder::look_up(const Batch& batch) {
     out_ = out;
     const char* const begin = batch.begins[i];
     add_new({{begin, static_cast<std::size_t>(batch.begins[i + 1] - begin)},
-             false,
+             batch.is_part[i] != 0,
              batch.keys[i],
              batch.lines[i]});
     make_room((Batch::kRoom + 1) * PieceCache::kMaxTokens);

@@ -34,12 +34,13 @@ class TextEncoder {
     static constexpr std::size_t kRoom = kFull + kBlockRoom;
 
     std::array<const char*, kRoom + 1> begins;  // one more than pieces: the end of the last
+    std::array<std::uint8_t, kRoom> is_part;    // 1: of a piece that is not looked up as a whole
     std::array<PieceKey, kRoom> keys;
     std::array<PieceCache::Line*, kRoom> lines;
     std::size_t count;
   };
 
-  // A piece, or a part of a piece that is not looked up as a whole.
+  // A piece, or a part of one.
   struct Piece {
     std::string_view bytes;
     bool is_part;
@@ -57,21 +58,12 @@ class TextEncoder {
   void read_keys(Batch& batch) const noexcept;
   void look_up(const Batch& batch);
 
-  // Whether one of the first two bytes may begin a wide character.
-  static bool may_be_wide(const char* at, const char* end) noexcept {
-    return end - at >= 3 && (TokenBoundaries::is_lead(at[0]) || TokenBoundaries::is_lead(at[1]));
-  }
   // Wide characters are those of three bytes (wide_text.cpp).
   template <SplitPattern kPattern>
-  const char* add_wide_pieces(const char* at);
-  template <SplitPattern kPattern>
-  const char* wide_piece_end(const char* at) noexcept;
+  const char* add_wide_piece(const char* begin);
   template <class Accept>
-  const char* skip_wide(const char* at, Accept accept) noexcept;
-  void add_wide_piece(const char* begin, const char* end);
-  void add_part(const char* begin, const char* end, bool is_part);
-  const PieceCache::WideCharacter* wide_at(const char* at) noexcept;
-  void meet_wide(const char* at, PieceCache::WideCharacter& character);
+  const char* add_parts(const char* at, const char* end, TokenBoundaries::Wide& before,
+                        Accept accept);
 
   void add_new(const Piece& piece);
   void tokens_of(const Piece& piece, std::vector<TokenId>& ids) const;

@@ -1,184 +1,112 @@
-// TextEncoder's way through scripts of three-byte characters, most of which have no blanks: Chinese,
-// Japanese, Thai. Their pieces are long and hardly ever met again, so they are cut where no token
-// reaches across (token_boundaries.h). Most parts are single characters, whose tokens stand in a
-// table by code point.
-#include <algorithm>
-
+// TextEncoder's way through scripts of wide characters, those of three bytes, most of which have no
+// blanks: Chinese, Japanese, Thai. Their pieces are long and hardly ever met again, so they are cut
+// where no token reaches across (token_boundaries.h).
 #include "tokenizer/text_encoder.h"
 #include "tokenizer/unicode.h"
 
 namespace glassgpt::tokenizer {
 namespace {
 
-using WideCharacter = PieceCache::WideCharacter;
-
-// Character::facts, from the lowest bit: TokenBoundaries' shapes before and behind a place, the
-// class, the number of ids, and these.
-constexpr int kBehindShift = 9, kClassShift = 18, kCountShift = 21;
-constexpr std::uint32_t kSameAsPiece = std::uint32_t{1} << 23;  // alone, it has the same ids
-constexpr std::uint32_t kValid = std::uint32_t{1} << 24;        // UTF-8; else it has no class
-constexpr std::uint32_t kKnown = std::uint32_t{1} << 25;
-
-unsigned shapes_between(const WideCharacter& before, const WideCharacter& behind) noexcept {
-  return before.facts & behind.facts >> kBehindShift & TokenBoundaries::kAllShapes;
-}
-
-CharClass class_of(const WideCharacter& character) noexcept {
-  return static_cast<CharClass>(character.facts >> kClassShift & 7);
-}
-
-bool is_valid(const WideCharacter* character) noexcept {
-  return character != nullptr && (character->facts & kValid) != 0;
-}
+using Wide = TokenBoundaries::Wide;
 
 bool is_symbol(CharClass c) noexcept { return c <= CharClass::kMark; }
 
+// Whether a word may have this character before it.
+template <SplitPattern kPattern>
+bool may_precede_word(char byte, CharClass kind) noexcept {
+  if (kPattern == SplitPattern::kGpt2) return byte == ' ';
+  const bool is_contraction = byte == '\'';  // it may be
+  const bool is_line_end = byte == '\r' || byte == '\n';
+  return (kind == CharClass::kOther || kind == CharClass::kSpace) && !is_line_end &&
+         !is_contraction;
+}
+
 }  // namespace
 
-// Null if the bytes do not have the form of a character of three bytes.
-inline const WideCharacter* TextEncoder::wide_at(const char* at) noexcept {
-  if (end_ - at < 3) return nullptr;
-  const auto byte = [at](int i) { return std::uint32_t{static_cast<unsigned char>(at[i])}; };
-  const std::uint32_t bytes = byte(0) << 16 | byte(1) << 8 | byte(2);
-  if ((bytes & 0xF0C0C0) != 0xE08080) return nullptr;
-  WideCharacter& character =
-      cache_.characters()[(bytes >> 4 & 0xF000) | (bytes >> 2 & 0xFC0) | (bytes & 0x3F)];
-  if (character.facts == 0) meet_wide(at, character);
-  return &character;
-}
-
-void TextEncoder::meet_wide(const char* at, WideCharacter& character) {
-  const std::string_view bytes(at, 3);
-  std::vector<TokenId> ids, as_piece;
-  parts_.encoder.encode_piece(bytes, ids);
-  tokens_of({bytes, false, PieceKey::of_copy(bytes), nullptr}, as_piece);
-  std::copy(ids.begin(), ids.end(), character.ids);
-  std::uint32_t facts = kKnown | static_cast<std::uint32_t>(ids.size()) << kCountShift;
-  if (ids == as_piece) facts |= kSameAsPiece;
-  const Character decoded = character_at(at, at + 3);
-  if (decoded.length == 3) {
-    facts |= kValid | static_cast<std::uint32_t>(tokenizer::class_of(decoded)) << kClassShift;
+// Adds the parts of the last piece from `at` on, as long as its characters are accepted, and
+// returns the place behind them; the last part stays open. `before` is the wide character before
+// `at`, if one ends there.
+template <class Accept>
+const char* TextEncoder::add_parts(const char* at, const char* end, Wide& before, Accept accept) {
+  const TokenBoundaries& boundaries = parts_.boundaries;
+  std::size_t count = filling_->count;
+  for (; end - at >= 3; at += 3) {
+    const Wide next = boundaries.wide_at(at);
+    if (!accept(next)) break;
+    // Written in any case, and kept if the place is a cut: no branch, for it is as good as random.
+    filling_->begins[count + 1] = at;
+    filling_->is_part[count] = 1;
+    count += static_cast<std::size_t>(before.is_whole() & !boundaries.may_span(before, next));
+    before = next;
+    if (count < Batch::kFull) continue;
+    filling_->count = count;
+    finish_batch();
+    count = 0;
   }
-  facts |= parts_.boundaries.shapes_before(at + 3);
-  facts |= parts_.boundaries.shapes_behind(at) << kBehindShift;
-  character.facts = facts;
-}
-
-template <SplitPattern kPattern>
-const char* TextEncoder::add_wide_pieces(const char* at) {
-  do {
-    const char* const next = wide_piece_end<kPattern>(at);
-    done_ = at;
-    add_wide_piece(at, next);
-    at = next;
-  } while (may_be_wide(at, end_));
+  filling_->count = count;
   return at;
 }
 
-// The end of the run of accepted wide characters at `at`.
-template <class Accept>
-const char* TextEncoder::skip_wide(const char* at, Accept accept) noexcept {
-  for (;; at += 3) {
-    const WideCharacter* const character = wide_at(at);
-    if (!is_valid(character) || !accept(class_of(*character))) return at;
-  }
-}
-
-// As piece_end(), which it asks where more than wide characters and ASCII is involved.
+// Adds the piece at `begin`, one of whose first two bytes begins a wide character, and returns its
+// end. That is where piece_end_of() has it, which is asked only where more than wide characters and
+// ASCII is involved.
 template <SplitPattern kPattern>
-const char* TextEncoder::wide_piece_end(const char* begin) noexcept {
-  const auto any_end = [&] { return piece_end_of<kPattern>(begin, end_); };
-  // The first character, if it is one that does not belong to a word.
-  const bool is_wide = TokenBoundaries::is_lead(*begin);
-  const WideCharacter* const first = is_wide ? wide_at(begin) : nullptr;
-  if (is_wide && !is_valid(first)) return any_end();
-  const CharClass kind = is_wide ? class_of(*first) : char_class(static_cast<unsigned char>(*begin));
-  const char* const behind_first = begin + (is_wide ? 3 : 1);
-  // In o200k, marks and contractions may belong to words, and capitals may begin one.
+const char* TextEncoder::add_wide_piece(const char* begin) {
+  // In o200k, capitals may begin a word, and marks and contractions belong to one.
   constexpr bool kIsO200k = kPattern == SplitPattern::kO200k;
   const auto is_word = [](CharClass c) {
     return kIsO200k ? c == CharClass::kOtherLetter : is_letter(c);
   };
-  const auto ends = [&](const char* at, auto goes_on) {
-    if (at == end_) return true;
-    if (static_cast<signed char>(*at) >= 0) {
-      return !goes_on(char_class(static_cast<unsigned char>(*at))) && !(kIsO200k && *at == '\'');
-    }
-    const WideCharacter* const next = wide_at(at);
-    return is_valid(next) && !goes_on(class_of(*next));
-  };
-  const auto may_go_on = [](CharClass c) {
+  const auto is_joined = [](CharClass c) {
     return is_letter(c) || (kIsO200k && c == CharClass::kMark);
   };
-
-  const char* word = nullptr;
-  if (is_wide && is_word(kind)) {
-    word = begin;
-  } else if constexpr (kPattern == SplitPattern::kGpt2) {
-    if (is_wide && is_symbol(kind)) {
-      const char* const end = skip_wide(behind_first, is_symbol);
-      return ends(end, is_symbol) ? end : any_end();
+  // Whether a run of wide characters is the whole piece, as far as what follows it is concerned.
+  const auto ends_at = [this](const char* at, auto goes_on) {
+    if (at == end_) return true;
+    if (static_cast<signed char>(*at) >= 0) {
+      const bool contracts = kIsO200k && *at == '\'';
+      return !contracts && !goes_on(char_class(static_cast<unsigned char>(*at)));
     }
-    if (*begin == ' ') word = behind_first;
-  } else {
-    const bool is_prefix = kind == CharClass::kOther || kind == CharClass::kSpace;
-    if (is_prefix && *begin != '\r' && *begin != '\n' && *begin != '\'') word = behind_first;
-  }
-  if (word == nullptr) return any_end();
-  const char* const end = skip_wide(word, is_word);
-  return end != word && ends(end, may_go_on) ? end : any_end();
-}
-
-void TextEncoder::add_wide_piece(const char* begin, const char* end) {
-  const auto add_character = [this](const WideCharacter& character) {
-    make_room(sizeof character / sizeof(TokenId));
-    std::memcpy(out_, &character, sizeof character);
-    out_ += character.facts >> kCountShift & 3;
+    if (end_ - at < 3) return false;
+    const Wide next = parts_.boundaries.wide_at(at);
+    return next.is_valid() && !goes_on(next.kind());
   };
-  const char* part = begin;
+  const auto is_wide_word = [&](Wide c) { return c.is_valid() && is_word(c.kind()); };
+
+  const bool is_wide = TokenBoundaries::is_lead(*begin);
+  const Wide first = is_wide ? parts_.boundaries.wide_at(begin) : Wide();
+  const bool is_known = !is_wide || first.is_valid();
+  const CharClass kind = is_wide ? first.kind() : char_class(static_cast<unsigned char>(*begin));
   const char* at = begin;
-  const WideCharacter* before = nullptr;  // if a whole one ends at `at`
-  while (at < end) {
-    const WideCharacter* const next = end - at >= 3 ? wide_at(at) : nullptr;
-    if (next != nullptr && before != nullptr) {
-      const unsigned shapes = shapes_between(*before, *next);
-      if (shapes == 0 || !parts_.boundaries.may_span(at, shapes)) {
-        if (at - part == 3) {
-          add_character(*before);
-        } else {
-          add_part(part, at, true);
-        }
-        part = at;
-      }
+  Wide before;
+  bool is_whole = false;
+  if (is_wide && is_wide_word(first)) {
+    at = add_parts(at, end_, before, is_wide_word);
+    is_whole = ends_at(at, is_joined);
+  } else if (kPattern == SplitPattern::kGpt2 && is_wide && is_known && is_symbol(kind)) {
+    at = add_parts(at, end_, before, [](Wide c) { return c.is_valid() && is_symbol(c.kind()); });
+    is_whole = ends_at(at, is_symbol);
+  } else if (is_known && may_precede_word<kPattern>(*begin, kind)) {
+    const char* const word = begin + (is_wide ? 3 : 1);
+    if (end_ - word >= 3 && is_wide_word(parts_.boundaries.wide_at(word))) {
+      before = first;
+      at = add_parts(word, end_, before, is_wide_word);
+      is_whole = ends_at(at, is_joined);
     }
-    before = next;
-    at += next != nullptr ? 3 : 1;
   }
-  const bool is_character = end - part == 3 && before != nullptr;
-  if (is_character && (part != begin || (before->facts & kSameAsPiece) != 0)) {
-    add_character(*before);
-  } else {
-    add_part(part, end, part != begin);
+  const char* const end = is_whole ? at : piece_end_of<kPattern>(begin, end_);
+  while (at < end) {
+    at = add_parts(at, end, before, [](Wide c) { return c.is_whole(); });
+    before = Wide();
+    at += at < end ? 1 : 0;
   }
+  filling_->is_part[filling_->count] = filling_->begins[filling_->count] != begin ? 1 : 0;
+  filling_->begins[++filling_->count] = end;
+  return end;
 }
 
-void TextEncoder::add_part(const char* begin, const char* end, bool is_part) {
-  const std::string_view bytes(begin, static_cast<std::size_t>(end - begin));
-  Piece piece{bytes, is_part, {}, nullptr};
-  if (piece.is_short()) {
-    piece.key = PieceKey::before(begin, bytes.size(), end_);
-    if (is_part) piece.key = piece.key.as_part();
-    piece.line = cache_.line_of(piece.key);
-    make_room(PieceCache::kMaxTokens);
-    const std::size_t known = PieceCache::find(*piece.line, piece.key, out_);
-    out_ += known;
-    if (known != 0) return;
-  }
-  add_new(piece);
-}
-
-template const char* TextEncoder::add_wide_pieces<SplitPattern::kGpt2>(const char*);
-template const char* TextEncoder::add_wide_pieces<SplitPattern::kCl100k>(const char*);
-template const char* TextEncoder::add_wide_pieces<SplitPattern::kO200k>(const char*);
+template const char* TextEncoder::add_wide_piece<SplitPattern::kGpt2>(const char*);
+template const char* TextEncoder::add_wide_piece<SplitPattern::kCl100k>(const char*);
+template const char* TextEncoder::add_wide_piece<SplitPattern::kO200k>(const char*);
 
 }  // namespace glassgpt::tokenizer

@@ -7,6 +7,7 @@
 
 #include "kernels/gemm/gemm.h"
 #include "model/parts.h"
+#include "train/step_profile.h"
 
 namespace glassgpt::training {
 
@@ -55,6 +56,7 @@ class BackwardBuffers {
 void run_backward(const ModelConfig& config, const ModelTensors<const float>& tensors,
                   const TransposedWeights& transposed, const Batch& batch, Activations& activations,
                   const float* d_final, const ModelTensors<float>& gradients,
-                  BackwardBuffers& buffers, const kernels::GemmOptions& options);
+                  BackwardBuffers& buffers, const kernels::GemmOptions& options,
+                  StepProfile* profile = nullptr);
 
 }  // namespace glassgpt::training

@@ -4,6 +4,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "model/stage_cost.h"
 #include "train/parallel.h"
 
 namespace glassgpt::training {
@@ -76,8 +77,21 @@ void Learner::weights_changed() {
   transposed_.pack(options_);
 }
 
+void Learner::forward(const Batch& batch, StepProfile* profile) {
+  double flops = 0;
+  if (profile != nullptr) {
+    const PassShape shape(config_, batch.offsets, 0);
+    flops = static_cast<double>(config_.n_layer) *
+            (query_key_value_cost(shape).flops + attention_heads_cost(shape).flops +
+             attention_out_cost(shape).flops + mlp_hidden_cost(shape).flops +
+             mlp_out_cost(shape).flops);
+  }
+  const StepScope timed(profile, StepStage::kForward, flops);
+  run_forward(config_, tensors_, packed_, batch, activations_, nullptr, options_);
+}
+
 double Learner::accumulate(const Batch& batch, std::span<const kernels::TokenId> targets,
-                           float d_loss) {
+                           float d_loss, StepProfile* profile) {
   check_batch(batch, targets, config_.vocab_size);
   const std::size_t rows = batch.rows();
   if (gradients_used_) std::fill(gradients_.begin(), gradients_.end(), 0.0f);
@@ -85,28 +99,33 @@ double Learner::accumulate(const Batch& batch, std::span<const kernels::TokenId>
   row_losses_.resize(rows);
   d_final_.resize(rows * config_.n_embd);
 
-  run_forward(config_, tensors_, packed_, batch, activations_, nullptr, options_);
+  forward(batch, profile);
   loss_head_.losses_and_gradients(rows, activations_.final(), targets, packed_.lm_head,
                                   transposed_.lm_head(), d_loss, row_losses_.data(),
-                                  d_final_.data(), d_tensors_.lm_head, options_);
+                                  d_final_.data(), d_tensors_.lm_head, options_, profile);
   run_backward(config_, tensors_, transposed_, batch, activations_, d_final_.data(), d_tensors_,
-               buffers_, options_);
+               buffers_, options_, profile);
   double sum = 0;
   for (const float loss : row_losses_) sum += loss;
   return sum;
 }
 
-double Learner::update(std::size_t step, double learning_rate) {
+double Learner::update(std::size_t step, double learning_rate, StepProfile* profile) {
   gradients_used_ = true;
-  const double norm = optimizer_.update(step, learning_rate, gradients_.data(), parameters_.data(),
-                                        options_.threads);
+  double norm = 0;
+  {
+    const StepScope timed(profile, StepStage::kOptimizer);
+    norm = optimizer_.update(step, learning_rate, gradients_.data(), parameters_.data(),
+                             options_.threads);
+  }
+  const StepScope timed(profile, StepStage::kPacking);
   weights_changed();
   return norm;
 }
 
 void Learner::losses(const Batch& batch, std::span<const kernels::TokenId> targets, float* losses) {
   check_batch(batch, targets, config_.vocab_size);
-  run_forward(config_, tensors_, packed_, batch, activations_, nullptr, options_);
+  forward(batch, nullptr);
   loss_head_.losses(batch.rows(), activations_.final(), targets, packed_.lm_head, losses, options_);
 }
 

@@ -8,6 +8,7 @@
 
 #include "kernels/gemm/gemm.h"
 #include "model/parts.h"
+#include "train/step_profile.h"
 
 namespace glassgpt::training {
 
@@ -30,12 +31,15 @@ class LossHead {
                             const kernels::WeightMatrix& lm_head,
                             const kernels::WeightMatrix& lm_head_transposed, float d_loss,
                             float* losses, float* d_final, float* d_lm_head,
-                            const kernels::GemmOptions& options);
+                            const kernels::GemmOptions& options, StepProfile* profile = nullptr);
 
  private:
+  double product_flops(std::size_t rows) const noexcept {
+    return 2.0 * static_cast<double>(rows) * static_cast<double>(width_ * vocab_);
+  }
   void chunk_losses(std::size_t rows, const float* final, const kernels::TokenId* targets,
                     const kernels::WeightMatrix& lm_head, float d_loss, float* losses,
-                    bool gradients, const kernels::GemmOptions& options);
+                    bool gradients, const kernels::GemmOptions& options, StepProfile* profile);
 
   std::size_t width_, vocab_, chunk_;
   std::vector<float> logits_;  // [chunk, V]; d_logits in place

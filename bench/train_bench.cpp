@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <iostream>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <span>
 #include <sstream>
@@ -120,6 +121,15 @@ class Worker {
     for (std::size_t s = 0; profiled && s < stage_ms.size(); ++s)
       reply["stages"].push_back(
           {{"name", kStepStageNames[s]}, {"ms", median(stage_ms[s])}, {"flops", profile.flops[s]}});
+    // The forward pass of the last step, its blocks together.
+    std::map<glassgpt::TimedStage, std::pair<double, double>> forward;
+    for (const glassgpt::StageTime& time : glassgpt::stage_times(profile.forward)) {
+      forward[time.stage].first += 1e-6 * static_cast<double>(time.nanoseconds);
+      forward[time.stage].second += time.cost.flops;
+    }
+    for (const auto& [stage, sum] : forward)
+      reply["forward"].push_back(
+          {{"name", glassgpt::timed_stage_name(stage)}, {"ms", sum.first}, {"flops", sum.second}});
     return reply;
   }
 

@@ -48,6 +48,7 @@ class Learner {
   void weights_changed();
 
  private:
+  void start_gradients();
   void forward(const Batch& batch, StepProfile* profile);
 
   ModelConfig config_;
@@ -57,7 +58,7 @@ class Learner {
   ModelTensors<const float> tensors_;
   ModelTensors<float> d_tensors_;
   PackedWeights packed_;
-  TransposedWeights transposed_;
+  std::vector<kernels::WeightMatrix*> packed_of_;  // by entry of the layout; null: not a product's
   Activations activations_;
   BackwardBuffers buffers_;
   LossHead loss_head_;

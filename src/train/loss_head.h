@@ -25,12 +25,11 @@ class LossHead {
               const kernels::GemmOptions& options);
 
   // The same, and with loss = d_loss * sum of losses: d_final [rows, C] is written, d_lm_head [V,
-  // C] is added to. lm_head_transposed is the packed [V, C].
+  // C] too, or added to if `accumulate`.
   void losses_and_gradients(std::size_t rows, const float* final,
                             std::span<const kernels::TokenId> targets,
-                            const kernels::WeightMatrix& lm_head,
-                            const kernels::WeightMatrix& lm_head_transposed, float d_loss,
-                            float* losses, float* d_final, float* d_lm_head,
+                            const kernels::WeightMatrix& lm_head, float d_loss, float* losses,
+                            float* d_final, bool accumulate, float* d_lm_head,
                             const kernels::GemmOptions& options, StepProfile* profile = nullptr);
 
  private:

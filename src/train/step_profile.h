@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <string_view>
 
+#include "glassgpt/profile.h"
+
 namespace glassgpt::training {
 
 // What is timed. A product and what is computed with it are told apart, so that each has its FLOP.
@@ -21,18 +23,17 @@ enum class StepStage {
   kGeluBackward,   // with the biases' gradients
   kNormsBackward,  // with the biases' gradients
   kEmbeddingBackward,
-  kOptimizer,  // norm of the gradient, AdamW
-  kPacking,    // weights for the products of the next step
+  kOptimizer,  // norm of the gradient, AdamW, packing the new weights
 };
-inline constexpr std::array<std::string_view, 13> kStepStageNames = {
+inline constexpr std::array<std::string_view, 12> kStepStageNames = {
     "forward",       "logits",           "cross_entropy",      "logits_backward",
     "head_gradient", "weight_gradients", "input_gradients",    "attention_backward",
-    "gelu_backward", "norms_backward",   "embedding_backward", "optimizer",
-    "packing"};
+    "gelu_backward", "norms_backward",   "embedding_backward", "optimizer"};
 
 struct StepProfile {
   std::array<double, kStepStageNames.size()> seconds{};
   std::array<double, kStepStageNames.size()> flops{};
+  PassProfile forward;  // kForward, taken apart
 };
 
 // While it lives time belongs to one stage. Without a profile it does nothing. Scopes do not nest.

@@ -8,26 +8,36 @@
 namespace glassgpt::kernels {
 namespace {
 
-// Loss and gradient of one row. d_row holds the exponentials until their sum is known, so nothing
-// of the row's size is needed beside the output.
+// Loss and gradient of one row. `gradient` holds the exponentials until their sum is known, so
+// nothing of the row's size is needed beside the output; it is d_row, or where that streams, memory
+// aside. `next` is what to ask for meanwhile.
 template <class Arch>
-float cross_entropy_row(std::size_t vocab, const float* row, TokenId target, float d_loss,
-                        float* d_row) noexcept {
+float cross_entropy_row(std::size_t vocab, const float* row, const float* next, TokenId target,
+                        float d_loss, float* gradient, float* d_row) noexcept {
   const float max = row_max<Arch>(vocab, row);
   const float target_logit = row[target];  // d_row may be row
   double sum = 0.0;
   if (d_row == nullptr) {
-    sum = exp_sum<Arch>(vocab, row, max, [](std::size_t, auto, F32Of<Arch>) noexcept {});
+    sum = exp_sum<Arch>(vocab, row, max, [next](std::size_t i, auto, F32Of<Arch>) noexcept {
+      ask_for<Arch>(next + i);
+    });
   } else {
-    sum = exp_sum<Arch>(vocab, row, max, [d_row](std::size_t i, auto span, F32Of<Arch> e) noexcept {
-      span.store(d_row + i, e);
+    sum = exp_sum<Arch>(vocab, row, max, [=](std::size_t i, auto span, F32Of<Arch> e) noexcept {
+      ask_for<Arch>(next + i);
+      span.store(gradient + i, e);
     });
     const double scale = static_cast<double>(d_loss) / sum;
     const double at_target =
-        static_cast<double>(d_row[target]) * scale - static_cast<double>(d_loss);
+        static_cast<double>(gradient[target]) * scale - static_cast<double>(d_loss);
     const F32Of<Arch> factor = Simd<Arch>::set(static_cast<float>(scale));
-    map_vector<Arch>(vocab, d_row, d_row, [factor](F32Of<Arch> e) noexcept { return e * factor; });
-    d_row[target] = static_cast<float>(at_target);
+    for_each_vector<Arch>(vocab, [=](std::size_t i, auto span) noexcept {
+      span.store(gradient + i, span.load(gradient + i) * factor);
+    });
+    gradient[target] = static_cast<float>(at_target);
+    if (gradient != d_row)
+      stream_each_vector<Arch>(vocab, d_row, [=](std::size_t i, auto span) noexcept {
+        span.store(d_row + i, span.load(gradient + i));
+      });
   }
   return static_cast<float>(static_cast<double>(max) - static_cast<double>(target_logit) +
                             __builtin_log(sum));
@@ -37,12 +47,17 @@ template <class Arch>
 void cross_entropy_simd(std::size_t rows, std::size_t vocab, const float* logits,
                         std::size_t logits_stride, const TokenId* targets, float d_loss,
                         float* loss, float* d_logits, std::size_t d_logits_stride) noexcept {
+  const bool stream =
+      vocab <= kStreamedRow && d_logits != nullptr && d_logits != logits && streams(rows * vocab);
+  alignas(64) float aside[kStreamedRow];
   for (std::size_t r = 0; r < rows; ++r) {
     const float* row = logits + r * logits_stride;
     float* d_row = d_logits == nullptr ? nullptr : d_logits + r * d_logits_stride;
     if (targets[r] != kIgnoreTarget) {
       assert(targets[r] < vocab);
-      loss[r] = cross_entropy_row<Arch>(vocab, row, targets[r], d_loss, d_row);
+      loss[r] =
+          cross_entropy_row<Arch>(vocab, row, row_ahead(logits, logits_stride, r, rows, vocab),
+                                  targets[r], d_loss, stream ? aside : d_row, d_row);
       continue;
     }
     loss[r] = 0.0f;
@@ -51,6 +66,7 @@ void cross_entropy_simd(std::size_t rows, std::size_t vocab, const float* logits
         span.store(d_row + i, Simd<Arch>::set(0.0f));
       });
   }
+  if (stream) Simd<Arch>::fence();
 }
 
 }  // namespace

@@ -44,20 +44,24 @@ void layer_norm_simd(std::size_t rows, std::size_t cols, const float* x, std::si
                      std::size_t y_stride, float* mean, float* rstd) noexcept {
   using S = Simd<Arch>;
   if (cols == 0) return;
+  const bool stream = y != x && streams(rows * cols);
   for (std::size_t r = 0; r < rows; ++r) {
     const float* x_row = x + r * x_stride;
+    const float* next = row_ahead(x, x_stride, r, rows, cols);
     float* y_row = y + r * y_stride;
     const RowStatistics row = row_statistics<Arch>(cols, x_row, epsilon);
     const F32Of<Arch> shift = S::set(row.shift);
     const F32Of<Arch> scale = S::set(row.rstd);
     const F32Of<Arch> offset = S::set(row.offset);
-    for_each_vector<Arch>(cols, [=](std::size_t c, auto span) noexcept {
+    write_row<Arch>(stream, cols, y_row, [=](std::size_t c, auto span) noexcept {
+      ask_for<Arch>(next + c);
       const F32Of<Arch> x_hat = S::fma(span.load(x_row + c) - shift, scale, offset);
       span.store(y_row + c, S::fma(x_hat, span.load(gamma + c), span.load(beta + c)));
     });
     if (mean != nullptr) mean[r] = row.mean;
     if (rstd != nullptr) rstd[r] = row.rstd;
   }
+  if (stream) S::fence();
 }
 
 // Forward: x_hat = (x - mean) * rstd, y = x_hat * gamma + beta. With g = d_y * gamma: d_x += rstd *

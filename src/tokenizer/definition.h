@@ -2,6 +2,7 @@
 // writes.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -16,6 +17,9 @@ constexpr TokenId kNoToken = 0xFFFFFFFF;
 // Ids from here on are refused: a table over all ids must not take all memory because a file names
 // a huge one.
 constexpr TokenId kMaxTokens = TokenId{1} << 21;
+
+// Texts of added tokens are matched by a tree with a node per byte.
+constexpr std::size_t kMaxAddedBytes = 4096;
 
 struct Token {
   TokenId id;

@@ -92,6 +92,12 @@ std::unique_ptr<Tokenizer::Parts> build_parts(Definition definition, const std::
       throw Error(ErrorCode::kMalformed, path,
                   "the added token with id " + std::to_string(added.id) + " is empty");
     }
+    if (added.text.size() > kMaxAddedBytes) {
+      throw Error(ErrorCode::kOutOfRange, path,
+                  "the added token with id " + std::to_string(added.id) + " has " +
+                      std::to_string(added.text.size()) + " bytes, more than the limit of " +
+                      std::to_string(kMaxAddedBytes));
+    }
     // The bytes of an added token are looked up only where ordinary text can lead to it, too.
     const bool ordinary = added.text.size() == 1 || merge_results.contains(added.id);
     if (ordinary && from_stand_ins(added.text) != added.text) {

@@ -217,6 +217,48 @@ TEST_F(TokenizerFiles, BrokenVocabulariesAreRefused) {
   expect_malformed(root, "vocab");
 }
 
+TEST_F(TokenizerFiles, AnAddedTokenOfManyBytesIsRefusedBeforeItCostsMemory) {
+  json root = small_tokenizer();
+  root["added_tokens"][0]["content"] = std::string(4096, 'x');
+  EXPECT_EQ(Tokenizer::load(write(root)).encode(std::string(4096, 'x'), SpecialTokens::kAll),
+            std::vector<TokenId>{258});
+  root["added_tokens"][0]["content"] = std::string(4097, 'x');
+  expect_refused(root, ErrorCode::kOutOfRange, "4097 bytes");
+}
+
+TEST_F(TokenizerFiles, ALongTokenOfTheVocabularyIsNoTrouble) {
+  json root = small_tokenizer();
+  root["model"]["vocab"][std::string(10000000, 'x')] = 259;  // no merge leads to it
+  const Tokenizer tokenizer = Tokenizer::load(write(root));
+  const std::string text(1000, 'x');
+  EXPECT_EQ(tokenizer.encode(text).size(), text.size());
+  EXPECT_EQ(tokenizer.decode(std::vector<TokenId>{259}).size(), 10000000u);
+}
+
+TEST_F(TokenizerFiles, DirectoriesAndDevicesInPlaceOfFilesAreRefused) {
+  fs::create_directories(directory_ / "a" / "tokenizer.json");
+  fs::create_directories(directory_ / "b" / "vocab.json");
+  fs::create_directories(directory_ / "b" / "merges.txt");
+  for (const fs::path& path : {directory_ / "a", directory_ / "a" / "tokenizer.json",
+                               directory_ / "b", fs::path("/dev/null")}) {
+    EXPECT_THROW(Tokenizer::load(path), Error) << path;
+  }
+}
+
+TEST_F(TokenizerFiles, BinaryDataIsRefusedInEveryFormat) {
+  std::string bytes;
+  for (unsigned i = 0; i < 4096; ++i) bytes.push_back(static_cast<char>(i * 131 >> 3));
+  write("vocab.json", small_tokenizer()["model"]["vocab"].dump());
+  write("merges.txt", bytes);
+  expect_error([&] { Tokenizer::load(directory_.path()); }, ErrorCode::kMalformed, "merge");
+  write("vocab.json", bytes);
+  expect_error([&] { Tokenizer::load(directory_.path()); }, ErrorCode::kMalformed, "JSON");
+  for (const char* name : {"x.tiktoken", "tokenizer.json"}) {
+    const fs::path file = write(name, bytes);
+    expect_error([&] { Tokenizer::load(file); }, ErrorCode::kMalformed, "", file.string());
+  }
+}
+
 TEST_F(TokenizerFiles, BrokenMergesAreRefused) {
   const std::pair<json, std::string> cases[] = {
       {json::array({"h e", "x y"}), "merge 1 needs the token \"xy\""},

@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <new>
+#include <span>
 
 #include "cli/command.h"
 #include "cli/json_text.h"
@@ -92,7 +94,7 @@ class TrainTokenizer : public Command {
     Progress progress(common.quiet);
     const double start = seconds_now();
     options_.progress = TrainingLine(progress);
-    const Tokenizer tokenizer = train_tokenizer(files, options_);
+    const Tokenizer tokenizer = train(files);
     tokenizer.save(target);
     if (tokenizer.vocab_size() < options_.vocab_size) {
       warn(fmt::format("the files gave {} tokens, not {}: no further pair occurs {} times",
@@ -113,6 +115,17 @@ class TrainTokenizer : public Command {
   }
 
  private:
+  // Memory grows with the number of different pieces and the longest of them, not with the text.
+  Tokenizer train(std::span<const std::filesystem::path> files) const {
+    try {
+      return train_tokenizer(files, options_);
+    } catch (const std::bad_alloc&) {
+      throw Error(ErrorCode::kUnavailable, "",
+                  "not enough memory for the different words of these files",
+                  "train on a part of the text, or take out words that never repeat");
+    }
+  }
+
   // A folder stands for its .txt files, in the order of their names.
   static void add_files(const std::filesystem::path& path,
                         std::vector<std::filesystem::path>& files) {

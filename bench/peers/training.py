@@ -114,6 +114,8 @@ def report(options, sequences, tokens, ours, torch):
     result = {
         "model": options.model,
         "steps": options.steps,
+        "sequences": sequences,
+        "tokens": tokens,
         "first_and_last_loss": [[float(curve[0]), float(curve[-1])] for curve in curves],
         "largest_relative_difference": difference,
         "cpu": platform.processor(),
@@ -133,7 +135,8 @@ def report(options, sequences, tokens, ours, torch):
 
 
 def show(result):
-    print(f"{result['model']}: losses after {result['steps']} steps {result['first_and_last_loss']}, "
+    print(f"{result['model']}: losses of {result['steps']} steps of {result['sequences']} x {result['tokens']} tokens: first and last "
+          f"{result['first_and_last_loss']}, "
           f"largest relative difference {result['largest_relative_difference']:.1e}")
     if "times_as_fast" not in result:
         print(f"more than {ALLOWED:.0e}: not timed")
@@ -158,6 +161,7 @@ def parse():
     parser.add_argument("--tokenizer", required=True, help="tokenizer directory with at most the model's vocabulary")
     parser.add_argument("--model", choices=SETTINGS, default="mini")
     parser.add_argument("--steps", type=int, default=200, help="whose losses are compared first")
+    parser.add_argument("--sequences", type=int, help="of a step, instead of the setting's: for long comparisons of losses")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--turn", type=int, default=2, help="PyTorch's steps in a turn; ours are five times as many")
     parser.add_argument("--threads", type=int, default=2)
@@ -170,6 +174,7 @@ def parse():
 def main():
     options = parse()
     config, sequences, tokens, rate, warmup = SETTINGS[options.model]
+    sequences = options.sequences or sequences
     directory = os.path.join(options.work, options.model)
     make_model(config, directory)
     batches = os.path.join(options.work, f"{options.model}.ids")

@@ -188,15 +188,23 @@ def words(options, reference):
     table(("layer", *WORD_SETS, *(f"{name}, centred" for name in WORD_SETS)), rows)
 
 
-def word_vectors(options, sentences, starts):
-    """The word of each sentence that begins at, or holds, the byte `start`: by layer."""
-    vectors, rows = embed(options, sentences, "word")
-    found = {}
+def word_vectors(options, sentences, spans):
+    """The word at bytes [begin, end) of each sentence, the mean over the tokens that touch it: {layer: [sentences, C]}; and
+    which sentences have it."""
+    vectors, rows = embed(options, sentences, "token")
+    numbers, places = [], []
     for place, row in enumerate(rows):
-        begin, end = row["bytes"]
-        if begin <= starts[row["text"]] < end:
-            found[row["text"]] = place
-    return vectors, found
+        begin, end = spans[row["text"]]
+        if row["bytes"][0] < end and row["bytes"][1] > begin:
+            numbers.append(row["text"])
+            places.append(place)
+    counts = np.bincount(numbers, minlength=len(sentences))
+    means = {}
+    for layer, x in vectors.items():
+        sums = np.zeros((len(sentences), x.shape[1]))
+        np.add.at(sums, numbers, x[places])
+        means[layer] = sums / np.maximum(counts, 1)[:, None]
+    return means, counts > 0
 
 
 def best_threshold(cosines, labels):
@@ -208,16 +216,17 @@ def senses(options, reference):
     with open(os.path.join(options.shared, "data", "eval", "word-in-context", "wic-dev.tsv"), encoding="utf-8") as file:
         pairs = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
     sentences = [pair[f"sentence{n}"] for pair in pairs for n in (1, 2)]
-    starts = [len(pair[f"sentence{n}"][: int(pair[f"start{n}"])].encode()) for pair in pairs for n in (1, 2)]
-    vectors, found = word_vectors(options, sentences, starts)
-    kept = [i for i in range(len(pairs)) if 2 * i in found and 2 * i + 1 in found]
+    spans = [tuple(len(pair[f"sentence{n}"][: int(pair[f"{side}{n}"])].encode()) for side in ("start", "end"))
+             for pair in pairs for n in (1, 2)]
+    vectors, found = word_vectors(options, sentences, spans)
+    kept = [i for i in range(len(pairs)) if found[2 * i] and found[2 * i + 1]]
     labels = np.array([pairs[i]["label"] == "1" for i in kept])
     rows = []
     for layer, x in vectors.items():
         row = [layer]
         for mean in (0, reference[layer].mean(axis=0)):
             u = unit_length(x - mean)
-            cosines = np.array([u[found[2 * i]] @ u[found[2 * i + 1]] for i in kept])
+            cosines = np.array([u[2 * i] @ u[2 * i + 1] for i in kept])
             # The threshold is chosen on the pairs of even number, the accuracy is that of the others.
             limit = best_threshold(cosines[::2], labels[::2])
             row.append(float(((cosines[1::2] >= limit) == labels[1::2]).mean()))

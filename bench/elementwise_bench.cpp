@@ -30,11 +30,12 @@ using kernels::reference_table;
 // 32 MiB per array are beyond the caches of one core.
 constexpr std::size_t kColdFloats = std::size_t{1} << 23;
 
-// As many as a last cache larger than that cannot keep: input and output together are half as large
-// again.
+// As many as a last cache cannot keep, also one larger than that: input and output together are
+// half as large again.
 std::size_t memory_floats() {
+  static const std::size_t last_cache = kernels::last_cache_bytes();
   std::size_t floats = kColdFloats;
-  while (floats * sizeof(float) < kernels::last_cache_bytes() / 4 * 3) floats *= 2;
+  while (floats * sizeof(float) < last_cache / 4 * 3) floats *= 2;
   return floats;
 }
 
@@ -63,7 +64,9 @@ struct Case {
     return {.flops = n * operation->flops,
             .read_bytes = read,
             .written_bytes = written,
-            .working_set = operation->in_place ? read : read + written,
+            .working_set = shape.rows * shape.cols >= memory_floats() ? HUGE_VAL
+                           : operation->in_place                      ? read
+                                                                      : read + written,
             .in_place = operation->in_place};
   }
 };

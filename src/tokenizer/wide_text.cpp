@@ -36,7 +36,8 @@ const char* TextEncoder::add_parts(const char* at, const char* end, Wide& before
     // Written in any case, and kept if the place is a cut: no branch, for it is as good as random.
     filling_->begins[count + 1] = at;
     filling_->is_part[count] = 1;
-    count += static_cast<std::size_t>(before.is_whole() & !boundaries.may_span(before, next));
+    count += static_cast<std::size_t>(before.is_whole()) &
+             static_cast<std::size_t>(!boundaries.may_span(before, next));
     before = next;
     if (count < Batch::kFull) continue;
     filling_->count = count;

@@ -1,14 +1,17 @@
 #!/usr/bin/env bash
-# Trains the bundled model, weights/mini, as its MODEL_CARD.md says: tokenizer first, then the model. Stopped or killed at
-# any moment, the same command goes on where it was.
-#   scripts/train_mini.sh RUN_DIRECTORY [STEPS]
-# The corpora are found by GLASSGPT_SHARED (default: ../shared beside the project).
+# Trains the bundled models, weights/mini (sinusoidal positions) and weights/mini-learned (learned ones), as their MODEL_CARD.md
+# say: the tokenizer first, then one model after the other. Stopped or killed at any moment, the same command goes on where it was;
+# what is finished is left alone.
+#   scripts/train_mini.sh RUN_DIRECTORY [sinusoidal|learned|both]
+# The corpora are found by GLASSGPT_SHARED (default: ../shared beside the project), the program by GLASSGPT (default: the build's).
+# STEPS (default 8000, of 4096 tokens) must be the same whenever a run goes on.
 set -euo pipefail
 project=$(cd "$(dirname "$0")/.." && pwd)
-run=${1:?usage: scripts/train_mini.sh RUN_DIRECTORY [STEPS]}
-steps=${2:-3200}
+run=${1:?usage: scripts/train_mini.sh RUN_DIRECTORY [sinusoidal|learned|both]}
+which=${2:-both}
 corpus=${GLASSGPT_SHARED:-$project/../shared}/data/corpus
 glassgpt=${GLASSGPT:-$project/build/bin/glassgpt}
+steps=${STEPS:-8000}
 [ -d "$corpus" ] || { echo "train_mini.sh: no corpora in $corpus; set GLASSGPT_SHARED" >&2; exit 1; }
 mkdir -p "$run"
 
@@ -20,7 +23,9 @@ if [ ! -f "$run/tokenizer/tokenizer.json" ]; then
     "$corpus"/en/ud-ewt-web-text.txt
 fi
 
-cat >"$run/config.json" <<'CONFIG'
+# The shape of both: only positions, and the scale that goes with them, differ.
+shape() {
+  cat <<CONFIG
 {
   "model_type": "gpt2",
   "vocab_size": 8192,
@@ -29,21 +34,32 @@ cat >"$run/config.json" <<'CONFIG'
   "n_layer": 6,
   "n_head": 8,
   "activation_function": "gelu_new",
-  "position_encoding": "sinusoidal",
-  "embedding_scale": 16
+  "position_encoding": "$1",
+  "embedding_scale": $2
 }
 CONFIG
+}
 
-if [ -f "$run/model/training.json" ]; then
-  exec "$glassgpt" train -o "$run/model" --resume
-fi
 # Chinese is an eighth of the bytes; its weights make it about a third of the tokens that are seen. The classic novels are
 # half of it and written in an older language, so they count less than the modern texts.
-exec "$glassgpt" train -o "$run/model" --tokenizer "$run/tokenizer" --config "$run/config.json" \
-  --corpus "$corpus/en:1" "$corpus/zh/classic-novels-four.txt:2" "$corpus/zh/late-qing-novels.txt:2" \
-  "$corpus/zh/luxun-works.txt:5" "$corpus/zh/common-voice-zh-sentences.txt:5" \
-  "$corpus/zh/wikipedia-passages-cmrc-drcd-xquad.txt:6" "$corpus/zh/ud-chinese-sentences.txt:6" \
-  "$corpus/zh/howtocook-recipes.txt:4" \
-  --valid "$corpus/valid/en-valid.txt" "$corpus/valid/zh-valid.txt" \
-  --steps "$steps" --batch-tokens 4096 --lr 2e-3 --min-lr 1e-4 --warmup 200 --weight-decay 0.1 --clip 1.0 \
-  --eval-every 250 --checkpoint-every 250 --storage f16 --seed 1
+train_model() {
+  local name=$1 scale=$2
+  [ -f "$run/$name/finished" ] && return
+  if [ -f "$run/$name/training.json" ]; then
+    "$glassgpt" train -o "$run/$name" --resume
+  else
+    shape "$name" "$scale" >"$run/$name.json"
+    "$glassgpt" train -o "$run/$name" --resume --tokenizer "$run/tokenizer" --config "$run/$name.json" \
+      --corpus "$corpus/en:1" "$corpus/zh/classic-novels-four.txt:2" "$corpus/zh/late-qing-novels.txt:2" \
+      "$corpus/zh/luxun-works.txt:5" "$corpus/zh/common-voice-zh-sentences.txt:5" \
+      "$corpus/zh/wikipedia-passages-cmrc-drcd-xquad.txt:6" "$corpus/zh/ud-chinese-sentences.txt:6" \
+      "$corpus/zh/howtocook-recipes.txt:4" \
+      --valid "$corpus/valid/en-valid.txt" "$corpus/valid/zh-valid.txt" \
+      --steps "$steps" --batch-tokens 4096 --lr 2e-3 --min-lr 1e-4 --warmup 200 --weight-decay 0.1 --clip 1.0 \
+      --eval-every 250 --checkpoint-every 50 --snapshots 12 --sample-prompt "The river" --storage f16 --seed 1
+  fi
+  touch "$run/$name/finished"
+}
+
+[ "$which" = learned ] || train_model sinusoidal 16
+[ "$which" = sinusoidal ] || train_model learned 1

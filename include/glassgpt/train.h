@@ -69,6 +69,13 @@ struct TrainingOptions {
   std::size_t log_every = 10;          // steps; 0: never
   std::size_t eval_every = 250;        // steps; 0: only at the end
   std::size_t checkpoint_every = 250;  // steps; 0: only at the end and when stopped
+  // Models kept in snapshots/, the first before any step and the last after all, denser at the
+  // beginning; 0: none.
+  std::size_t snapshots = 0;
+  // Written at every evaluation: the prompt (empty: the beginning of a document) and what the model
+  // makes of it.
+  std::string sample_prompt;
+  std::size_t sample_tokens = 32;  // 0: no samples
 
   StorageType storage =
       StorageType::kFloat32;  // of the written model.safetensors; checkpoints are always float32
@@ -115,6 +122,7 @@ struct TrainingCallbacks {
   std::function<void(std::uint64_t done, std::uint64_t total)> on_tokenize;  // bytes
   std::function<void(const TrainingProgress&)> on_progress;  // every log_every steps
   std::function<void(const ValidationReport&)> on_validation;
+  std::function<void(std::size_t step, std::string_view text)> on_sample;  // at every evaluation
   std::function<void(const std::filesystem::path&)> on_checkpoint;
   // Set (by a signal handler, say) to stop: the step under way is finished, a checkpoint is
   // written, train() returns.
@@ -135,8 +143,9 @@ struct TrainingSummary {
 };
 
 // Trains. `output` becomes a model directory (config.json, tokenizer.json, model.safetensors,
-// renewed with every checkpoint) with log.jsonl, training.json, tokens.bin (the corpora, tokenized
-// once), checkpoints/ (the last two) and best/ (the best model by validation). Every file is
+// renewed with every checkpoint) with log.jsonl, loss.csv and loss.svg (renewed with every
+// evaluation), training.json, tokens.bin (the corpora, tokenized once), checkpoints/ (the last
+// two), best/ (the best model by validation) and snapshots/ (if any are asked for). Every file is
 // written whole or not at all; a run stopped or killed at any moment and called again with `resume`
 // ends with the same model.safetensors as one that was never stopped. Throws std::invalid_argument
 // for options that make no sense (with the field, got and expected), Error for files; an output

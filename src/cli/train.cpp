@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "cli/command.h"
@@ -22,6 +23,14 @@ std::string validation_line(const ValidationReport& report) {
       line += fmt::format("; {} {:.4f}", source.source, source.bits_per_byte);
     }
   }
+  return line;
+}
+
+// Line ends and other control characters as spaces: a sample is shown on one line.
+std::string one_line(std::string_view text) {
+  std::string line(text);
+  std::replace_if(
+      line.begin(), line.end(), [](unsigned char c) { return c < ' ' || c == 127; }, ' ');
   return line;
 }
 
@@ -135,6 +144,13 @@ class Train : public Command {
     add_count(app, "--valid-tokens", &Options::valid_tokens,
               "tokens of each held-out source per evaluation; 0: all");
     add_count(app, "--checkpoint-every", &Options::checkpoint_every, "steps between checkpoints");
+    add_count(app, "--snapshots", &Options::snapshots,
+              "models kept along the run in snapshots/, denser at its beginning");
+    add<std::string>(app, "--sample-prompt", &Options::sample_prompt,
+                     "what samples begin with (default: a new document)")
+        ->type_name("TEXT");
+    add_count(app, "--sample-tokens", &Options::sample_tokens,
+              "tokens of the sample at every evaluation; 0: none");
     app.add_option("--storage", storage_, "type of the written weights")
         ->check(one_of({"f32", "f16", "bf16"}));
   }
@@ -196,6 +212,9 @@ class Train : public Command {
     };
     calls.on_validation = [&](const ValidationReport& report) {
       progress.line(validation_line(report));
+    };
+    calls.on_sample = [&](std::size_t, std::string_view text) {
+      progress.line("  " + one_line(text));
     };
     return calls;
   }

@@ -11,32 +11,39 @@
 namespace glassgpt::training {
 namespace {
 
-using kernels::WeightMatrix;
-
 // What every step of the backward pass needs to know.
 struct Pass {
   const ModelConfig& config;
   const Batch& batch;
   BackwardBuffers& buffers;
   const kernels::GemmOptions& options;
+  bool accumulate;
+  StepProfile* profile;
   const kernels::KernelTable& kernels = kernels::active_kernels();
   std::size_t rows = batch.rows();
   std::size_t C = config.n_embd;
   std::size_t F = config.inner();
 };
 
-// y = x W + b: d_W += x^T d_y. x is [rows, in], d_y is [rows, out].
-void add_weight_gradient(const Pass& pass, const float* x, std::size_t in, const float* d_y,
-                         std::size_t out, float* d_weight) {
-  kernels::gemm(true, false, in, out, pass.rows, x, in, d_y, out, true, d_weight, out,
+double product_flops(const Pass& pass, std::size_t in, std::size_t out) {
+  return 2.0 * static_cast<double>(pass.rows) * static_cast<double>(in * out);
+}
+
+// y = x W + b: d_W = x^T d_y. x is [rows, in], d_y is [rows, out].
+void weight_gradient(const Pass& pass, const float* x, std::size_t in, const float* d_y,
+                     std::size_t out, float* d_weight) {
+  const StepScope timed(pass.profile, StepStage::kWeightGradients, product_flops(pass, in, out));
+  kernels::gemm(true, false, in, out, pass.rows, x, in, d_y, out, pass.accumulate, d_weight, out,
                 pass.options);
 }
 
-// y = x W + b: d_x = d_y W^T.
-void input_gradient(const Pass& pass, const float* d_y, const WeightMatrix& transposed,
-                    float* d_x) {
-  kernels::linear(pass.rows, d_y, transposed.k(), transposed, {}, d_x, transposed.n(),
-                  pass.options);
+// y = x W + b: d_x = d_y W^T. W is packed on the way, piece by piece, and each piece is used while
+// it is in cache: a packed W^T of its own would be written to memory and read again in every step.
+void input_gradient(const Pass& pass, const float* d_y, std::size_t out, const float* weight,
+                    std::size_t in, float* d_x) {
+  const StepScope timed(pass.profile, StepStage::kInputGradients, product_flops(pass, in, out));
+  kernels::gemm(false, true, pass.rows, in, out, d_y, out, weight, out, false, d_x, in,
+                pass.options);
 }
 
 // Sums over rows, kept per chunk of rows: slot [offset, offset + width) of each chunk's partial
@@ -73,22 +80,13 @@ struct LayerNormInverse {
   }
 };
 
-// Forward: output = residual_mid + gelu(ln_2(residual_mid) W_in + b_in) W_out + b_out.
-// d_residual holds d_output and becomes d_residual_mid.
-void mlp_backward(const Pass& pass, const BlockActivations& kept,
-                  const BlockTensors<const float>& weights,
-                  const TransposedWeights::Block& transposed, const BlockTensors<float>& d) {
+// Forward: mlp_hidden = gelu(mlp_pre). d_hidden becomes d_mlp_pre; the two biases' gradients on the
+// way.
+void activation_backward(const Pass& pass, const BlockActivations& kept, float* d_hidden,
+                         const BlockTensors<float>& d) {
+  const StepScope timed(pass.profile, StepStage::kGeluBackward);
   const std::size_t C = pass.C, F = pass.F;
-  float* d_residual = pass.buffers.d_residual();
-  float* d_hidden = pass.buffers.d_wide();
-  float* d_ln_2 = pass.buffers.d_branch();
-
-  // Forward: mlp_out = mlp_hidden W_out + b_out
-  add_weight_gradient(pass, kept.mlp_hidden, F, d_residual, C, d.mlp_out_weight);
-  input_gradient(pass, d_residual, transposed.mlp_out, d_hidden);
-
-  // Forward: mlp_hidden = gelu(mlp_pre). d_hidden becomes d_mlp_pre; the two biases' gradients on
-  // the way.
+  const float* d_residual = pass.buffers.d_residual();
   const auto gelu_backward = pass.config.activation == ActivationFunction::kGeluTanh
                                  ? pass.kernels.gelu_tanh_backward
                                  : pass.kernels.gelu_erf_backward;
@@ -103,12 +101,29 @@ void mlp_backward(const Pass& pass, const BlockActivations& kept,
       });
   finish_sum(pass, d_in_bias, d.mlp_in_bias);
   finish_sum(pass, d_out_bias, d.mlp_out_bias);
+}
+
+// Forward: output = residual_mid + gelu(ln_2(residual_mid) W_in + b_in) W_out + b_out.
+// d_residual holds d_output and becomes d_residual_mid.
+void mlp_backward(const Pass& pass, const BlockActivations& kept,
+                  const BlockTensors<const float>& weights, const BlockTensors<float>& d) {
+  const std::size_t C = pass.C, F = pass.F;
+  float* d_residual = pass.buffers.d_residual();
+  float* d_hidden = pass.buffers.d_wide();
+  float* d_ln_2 = pass.buffers.d_branch();
+
+  // Forward: mlp_out = mlp_hidden W_out + b_out
+  weight_gradient(pass, kept.mlp_hidden, F, d_residual, C, d.mlp_out_weight);
+  input_gradient(pass, d_residual, C, weights.mlp_out_weight, F, d_hidden);
+
+  activation_backward(pass, kept, d_hidden, d);
 
   // Forward: mlp_pre = ln_2 W_in + b_in
-  add_weight_gradient(pass, kept.ln_2, C, d_hidden, F, d.mlp_in_weight);
-  input_gradient(pass, d_hidden, transposed.mlp_in, d_ln_2);
+  weight_gradient(pass, kept.ln_2, C, d_hidden, F, d.mlp_in_weight);
+  input_gradient(pass, d_hidden, F, weights.mlp_in_weight, C, d_ln_2);
 
   // Forward: ln_2 = layer_norm(residual_mid)
+  const StepScope timed(pass.profile, StepStage::kNormsBackward);
   const LayerNormInverse norm{
       kept.residual_mid, weights.ln_2_weight, kept.ln_2_mean, kept.ln_2_rstd, {0, C}, {C, C}};
   for_row_chunks(pass.rows, pass.options.threads,
@@ -119,11 +134,22 @@ void mlp_backward(const Pass& pass, const BlockActivations& kept,
   finish_sum(pass, norm.d_beta, d.ln_2_bias);
 }
 
+// Five products over the pairs that the causal mask leaves.
+double attention_flops(const Pass& pass) {
+  double pairs = 0;
+  for (std::size_t s = 0; s < pass.batch.sequences(); ++s) {
+    const auto tokens = static_cast<double>(pass.batch.offsets[s + 1] - pass.batch.offsets[s]);
+    pairs += tokens * (tokens + 1) / 2;
+  }
+  return 10 * static_cast<double>(pass.C) * pairs;
+}
+
 // Forward: heads = attention(q, k, v), sequence by sequence, head by head.
 void attention_heads_backward(const Pass& pass, const BlockActivations& kept, const float* d_heads,
                               float* d_qkv) {
   const std::size_t C = pass.C, H = pass.config.n_head, D = pass.config.head_dim();
   const float scale = 1.0f / std::sqrt(static_cast<float>(D));
+  const StepScope timed(pass.profile, StepStage::kAttentionBackward, attention_flops(pass));
   for_tasks(pass.batch.sequences() * H, pass.options.threads, [&](std::size_t task, int thread) {
     const std::size_t sequence = task / H, head = task % H;
     const std::size_t begin = pass.batch.offsets[sequence];
@@ -140,23 +166,23 @@ void attention_heads_backward(const Pass& pass, const BlockActivations& kept, co
 // Forward: residual_mid = input + attention(ln_1(input) W_qkv + b_qkv) W_o + b_o.
 // d_residual holds d_residual_mid and becomes d_input.
 void attention_backward(const Pass& pass, const BlockActivations& kept,
-                        const BlockTensors<const float>& weights,
-                        const TransposedWeights::Block& transposed, const BlockTensors<float>& d) {
+                        const BlockTensors<const float>& weights, const BlockTensors<float>& d) {
   const std::size_t C = pass.C;
   float* d_residual = pass.buffers.d_residual();
   float* d_branch = pass.buffers.d_branch();
   float* d_qkv = pass.buffers.d_wide();
 
   // Forward: attention_out = heads W_o + b_o
-  add_weight_gradient(pass, kept.heads, C, d_residual, C, d.attention_out_weight);
-  input_gradient(pass, d_residual, transposed.attention_out, d_branch);
+  weight_gradient(pass, kept.heads, C, d_residual, C, d.attention_out_weight);
+  input_gradient(pass, d_residual, C, weights.attention_out_weight, C, d_branch);
 
   attention_heads_backward(pass, kept, d_branch, d_qkv);
 
   // Forward: qkv = ln_1 W_qkv + b_qkv
-  add_weight_gradient(pass, kept.ln_1, C, d_qkv, 3 * C, d.attention_qkv_weight);
-  input_gradient(pass, d_qkv, transposed.qkv, d_branch);
+  weight_gradient(pass, kept.ln_1, C, d_qkv, 3 * C, d.attention_qkv_weight);
+  input_gradient(pass, d_qkv, 3 * C, weights.attention_qkv_weight, C, d_branch);
 
+  const StepScope timed(pass.profile, StepStage::kNormsBackward);
   // Forward: ln_1 = layer_norm(input). The biases' sums come first: d_residual changes here.
   const LayerNormInverse norm{
       kept.input, weights.ln_1_weight, kept.ln_1_mean, kept.ln_1_rstd, {0, C}, {C, C}};
@@ -177,6 +203,7 @@ void attention_backward(const Pass& pass, const BlockActivations& kept,
 
 // Forward: embedding = embedding_scale * token_embedding[ids] + position_embedding[positions].
 void embedding_backward(const Pass& pass, const ModelTensors<float>& d) {
+  const StepScope timed(pass.profile, StepStage::kEmbeddingBackward);
   // Rows of one id meet in one sum, so work is divided by columns, not by rows.
   constexpr std::size_t kColumns = 64;
   const std::size_t C = pass.C;
@@ -199,34 +226,27 @@ void embedding_backward(const Pass& pass, const ModelTensors<float>& d) {
   });
 }
 
+// Forward: final = layer_norm(output of the last block). d_residual becomes that output's gradient.
+void final_norm_backward(const Pass& pass, const ModelTensors<const float>& tensors,
+                         Activations& activations, const float* d_final,
+                         const ModelTensors<float>& d) {
+  const StepScope timed(pass.profile, StepStage::kNormsBackward);
+  const std::size_t C = pass.C, layers = pass.config.n_layer;
+  const float* last = layers == 0 ? activations.embedding() : activations.block(layers - 1).output;
+  const LayerNormInverse norm{
+      last,  tensors.ln_f_weight, activations.final_mean(), activations.final_rstd(), {0, C},
+      {C, C}};
+  float* d_residual = pass.buffers.d_residual();
+  for_row_chunks(pass.rows, pass.options.threads,
+                 [&](std::size_t chunk, std::size_t begin, std::size_t rows) {
+                   std::fill_n(d_residual + begin * C, rows * C, 0.0f);
+                   norm.run(pass, chunk, begin, rows, d_final, d_residual);
+                 });
+  finish_sum(pass, norm.d_gamma, d.ln_f_weight);
+  finish_sum(pass, norm.d_beta, d.ln_f_bias);
+}
+
 }  // namespace
-
-TransposedWeights::TransposedWeights(const ModelConfig& config,
-                                     const ModelTensors<const float>& tensors) {
-  const std::size_t C = config.n_embd, F = config.inner();
-  // W is stored [in, out]; W^T is [out, in], read from the same place.
-  const auto transposed = [](const float* weight, std::size_t in, std::size_t out) {
-    return WeightMatrix(out, in, weight, out, true);
-  };
-  for (const BlockTensors<const float>& block : tensors.blocks) {
-    blocks_.push_back({transposed(block.attention_qkv_weight, C, 3 * C),
-                       transposed(block.attention_out_weight, C, C),
-                       transposed(block.mlp_in_weight, C, F),
-                       transposed(block.mlp_out_weight, F, C)});
-  }
-  // Forward: logits = final lm_head^T, with lm_head stored [V, C].
-  lm_head_ = WeightMatrix(config.vocab_size, C, tensors.lm_head, C, false);
-}
-
-void TransposedWeights::pack(const kernels::GemmOptions& options) {
-  for (Block& block : blocks_) {
-    block.qkv.pack(options);
-    block.attention_out.pack(options);
-    block.mlp_in.pack(options);
-    block.mlp_out.pack(options);
-  }
-  lm_head_.pack(options);
-}
 
 void BackwardBuffers::reserve(const ModelConfig& config, const Batch& batch, int threads) {
   const std::size_t rows = batch.rows(), C = config.n_embd, F = config.inner();
@@ -251,32 +271,16 @@ void BackwardBuffers::reserve(const ModelConfig& config, const Batch& batch, int
 }
 
 void run_backward(const ModelConfig& config, const ModelTensors<const float>& tensors,
-                  const TransposedWeights& transposed, const Batch& batch, Activations& activations,
-                  const float* d_final, const ModelTensors<float>& gradients,
-                  BackwardBuffers& buffers, const kernels::GemmOptions& options) {
+                  const Batch& batch, Activations& activations, const float* d_final,
+                  bool accumulate, const ModelTensors<float>& gradients, BackwardBuffers& buffers,
+                  const kernels::GemmOptions& options, StepProfile* profile) {
   buffers.reserve(config, batch, options.threads);
-  const Pass pass{config, batch, buffers, options};
-  const std::size_t C = pass.C;
-
-  // Forward: final = layer_norm(output of the last block)
-  const float* last =
-      config.n_layer == 0 ? activations.embedding() : activations.block(config.n_layer - 1).output;
-  const LayerNormInverse norm{
-      last,  tensors.ln_f_weight, activations.final_mean(), activations.final_rstd(), {0, C},
-      {C, C}};
-  float* d_residual = buffers.d_residual();
-  for_row_chunks(pass.rows, options.threads,
-                 [&](std::size_t chunk, std::size_t begin, std::size_t rows) {
-                   std::fill_n(d_residual + begin * C, rows * C, 0.0f);
-                   norm.run(pass, chunk, begin, rows, d_final, d_residual);
-                 });
-  finish_sum(pass, norm.d_gamma, gradients.ln_f_weight);
-  finish_sum(pass, norm.d_beta, gradients.ln_f_bias);
-
+  const Pass pass{config, batch, buffers, options, accumulate, profile};
+  final_norm_backward(pass, tensors, activations, d_final, gradients);
   for (std::size_t k = config.n_layer; k-- > 0;) {
     const BlockActivations kept = activations.block(k);
-    mlp_backward(pass, kept, tensors.blocks[k], transposed.block(k), gradients.blocks[k]);
-    attention_backward(pass, kept, tensors.blocks[k], transposed.block(k), gradients.blocks[k]);
+    mlp_backward(pass, kept, tensors.blocks[k], gradients.blocks[k]);
+    attention_backward(pass, kept, tensors.blocks[k], gradients.blocks[k]);
   }
   embedding_backward(pass, gradients);
 }

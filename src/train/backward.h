@@ -7,27 +7,9 @@
 
 #include "kernels/gemm/gemm.h"
 #include "model/parts.h"
+#include "train/step_profile.h"
 
 namespace glassgpt::training {
-
-// The weights of the matrix products as d_x = d_y W^T needs them: W^T, packed.
-class TransposedWeights {
- public:
-  struct Block {
-    kernels::WeightMatrix qkv, attention_out, mlp_in, mlp_out;
-  };
-
-  // Views the tensors; pack() must follow, and again whenever they change.
-  TransposedWeights(const ModelConfig& config, const ModelTensors<const float>& tensors);
-  void pack(const kernels::GemmOptions& options);
-
-  const Block& block(std::size_t k) const noexcept { return blocks_[k]; }
-  const kernels::WeightMatrix& lm_head() const noexcept { return lm_head_; }  // [V, C]
-
- private:
-  std::vector<Block> blocks_;
-  kernels::WeightMatrix lm_head_;
-};
 
 // Buffers of the backward pass; they grow on demand and are kept for the next pass.
 class BackwardBuffers {
@@ -48,13 +30,14 @@ class BackwardBuffers {
   std::size_t partials_width_ = 0, scratch_size_ = 0;
 };
 
-// Adds the gradient of every parameter to `gradients` (which has the tensors' layout), given
-// d_final, the gradient of run_forward's `final` [rows, C]. `activations` holds that pass, with
+// The gradient of every parameter, given d_final, the gradient of run_forward's `final` [rows, C].
+// Matrices of the blocks are added to if `accumulate`, otherwise overwritten; everything else
+// (biases, norms, embeddings) is always added to. `activations` holds that pass, with
 // KeepActivations::kAllBlocks. The gradient of lm_head as an output matrix is the loss head's part,
 // not ours. Every sum has a fixed order: the bytes do not depend on threads.
 void run_backward(const ModelConfig& config, const ModelTensors<const float>& tensors,
-                  const TransposedWeights& transposed, const Batch& batch, Activations& activations,
-                  const float* d_final, const ModelTensors<float>& gradients,
-                  BackwardBuffers& buffers, const kernels::GemmOptions& options);
+                  const Batch& batch, Activations& activations, const float* d_final,
+                  bool accumulate, const ModelTensors<float>& gradients, BackwardBuffers& buffers,
+                  const kernels::GemmOptions& options, StepProfile* profile = nullptr);
 
 }  // namespace glassgpt::training

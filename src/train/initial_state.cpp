@@ -12,21 +12,6 @@
 namespace glassgpt::training {
 namespace {
 
-std::vector<float> flatten(const Model& model) {
-  const ModelConfig& config = model.config();
-  const TensorLayout layout(config);
-  const std::vector<const float*> tensors = tensor_list(config, model.parts().tensors);
-  std::vector<float> flat(layout.size);
-  for (std::size_t i = 0; i < tensors.size(); ++i) {
-    const TensorLayout::Entry& entry = layout.entries[i];
-    // An untied model without lm_head starts with its token embedding as lm_head, as if it were
-    // tied.
-    const float* from = tensors[i] != nullptr ? tensors[i] : model.parts().tensors.token_embedding;
-    std::copy_n(from, entry.size, flat.data() + entry.offset);
-  }
-  return flat;
-}
-
 // Entries of a sinusoidal position have a mean square of 1/2. GPT-2's small initial embedding
 // belongs to learned positions that are as small; beside sinusoids it would drown, and a model that
 // cannot tell tokens apart learns nothing for the first hundreds of steps. So tokens start as large
@@ -46,7 +31,7 @@ void match_embedding_to_positions(InitialState& state) {
 void load_initial_model(const TrainingOptions& options, InitialState& state) {
   const Model model = Model::load(options.init);
   state.config = model.config();
-  state.parameters = flatten(model);
+  state.parameters = flat_parameters(model);
   if (!options.config) return;
   if (options.config->embedding_scale != state.config.embedding_scale) {
     rescale_embedding(state.config, state.parameters.data(), options.config->embedding_scale);
@@ -59,6 +44,21 @@ void load_initial_model(const TrainingOptions& options, InitialState& state) {
 }
 
 }  // namespace
+
+std::vector<float> flat_parameters(const Model& model) {
+  const ModelConfig& config = model.config();
+  const TensorLayout layout(config);
+  const std::vector<const float*> tensors = tensor_list(config, model.parts().tensors);
+  std::vector<float> flat(layout.size);
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    const TensorLayout::Entry& entry = layout.entries[i];
+    // An untied model without lm_head starts with its token embedding as lm_head, as if it were
+    // tied.
+    const float* from = tensors[i] != nullptr ? tensors[i] : model.parts().tensors.token_embedding;
+    std::copy_n(from, entry.size, flat.data() + entry.offset);
+  }
+  return flat;
+}
 
 InitialState initial_state(const TrainingOptions& options, int threads) {
   InitialState state{

@@ -20,4 +20,7 @@ struct InitialState {
 // it. Throws std::invalid_argument, Error.
 InitialState initial_state(const TrainingOptions& options, int threads);
 
+// A model's parameters in the order of TensorLayout.
+std::vector<float> flat_parameters(const Model& model);
+
 }  // namespace glassgpt::training

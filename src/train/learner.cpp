@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
+#include "model/pass_timer.h"
 #include "train/parallel.h"
 
 namespace glassgpt::training {
@@ -64,49 +66,80 @@ Learner::Learner(const ModelConfig& config, std::vector<float> parameters,
       tensors_(layout_.tensors(static_cast<const float*>(parameters_.data()))),
       d_tensors_(layout_.tensors(gradients_.data())),
       packed_(config, tensors_),
-      transposed_(config, tensors_),
       activations_(config, KeepActivations::kAllBlocks),
       loss_head_(config),
       optimizer_(layout_, adamw) {
+  std::vector<kernels::WeightMatrix*> weights{&packed_.lm_head};
+  for (PackedBlock& block : packed_.blocks) {
+    weights.insert(weights.end(),
+                   {&block.qkv, &block.attention_out, &block.mlp_in, &block.mlp_out});
+  }
+  for (const TensorLayout::Entry& entry : layout_.entries) {
+    const float* data = parameters_.data() + entry.offset;
+    const auto found = std::find_if(weights.begin(), weights.end(),
+                                    [&](const auto* weight) { return weight->data() == data; });
+    packed_of_.push_back(found != weights.end() ? *found : nullptr);
+  }
   weights_changed();
 }
 
-void Learner::weights_changed() {
-  packed_.pack(options_, true);
-  transposed_.pack(options_);
+void Learner::weights_changed() { packed_.pack(options_, true); }
+
+// Gradients of products' weights are overwritten by the first pass; all others are sums that it
+// adds to.
+void Learner::start_gradients() {
+  for (std::size_t e = 0; e < layout_.entries.size(); ++e) {
+    if (packed_of_[e] != nullptr) continue;
+    const TensorLayout::Entry& entry = layout_.entries[e];
+    std::fill_n(gradients_.data() + entry.offset, entry.size, 0.0f);
+  }
+}
+
+void Learner::forward(const Batch& batch, StepProfile* profile) {
+  if (profile == nullptr)
+    return run_forward(config_, tensors_, packed_, batch, activations_, nullptr, options_);
+  const StepScope timed(profile, StepStage::kForward);
+  {
+    PassTimer timer(profile->forward);
+    run_forward(config_, tensors_, packed_, batch, activations_, nullptr, options_, nullptr,
+                &timer);
+  }
+  for (const StageSpan& span : profile->forward.spans)
+    profile->flops[static_cast<std::size_t>(StepStage::kForward)] += span.cost.flops;
 }
 
 double Learner::accumulate(const Batch& batch, std::span<const kernels::TokenId> targets,
-                           float d_loss) {
+                           float d_loss, StepProfile* profile) {
   check_batch(batch, targets, config_.vocab_size);
   const std::size_t rows = batch.rows();
-  if (gradients_used_) std::fill(gradients_.begin(), gradients_.end(), 0.0f);
-  gradients_used_ = false;
+  const bool add = !std::exchange(gradients_used_, false);
+  if (!add) start_gradients();
   row_losses_.resize(rows);
   d_final_.resize(rows * config_.n_embd);
 
-  run_forward(config_, tensors_, packed_, batch, activations_, nullptr, options_);
-  loss_head_.losses_and_gradients(rows, activations_.final(), targets, packed_.lm_head,
-                                  transposed_.lm_head(), d_loss, row_losses_.data(),
-                                  d_final_.data(), d_tensors_.lm_head, options_);
-  run_backward(config_, tensors_, transposed_, batch, activations_, d_final_.data(), d_tensors_,
-               buffers_, options_);
+  forward(batch, profile);
+  loss_head_.losses_and_gradients(rows, activations_.final(), targets, packed_.lm_head, d_loss,
+                                  row_losses_.data(), d_final_.data(), add, d_tensors_.lm_head,
+                                  options_, profile);
+  run_backward(config_, tensors_, batch, activations_, d_final_.data(), add, d_tensors_, buffers_,
+               options_, profile);
   double sum = 0;
   for (const float loss : row_losses_) sum += loss;
   return sum;
 }
 
-double Learner::update(std::size_t step, double learning_rate) {
+double Learner::update(std::size_t step, double learning_rate, StepProfile* profile) {
   gradients_used_ = true;
-  const double norm = optimizer_.update(step, learning_rate, gradients_.data(), parameters_.data(),
-                                        options_.threads);
-  weights_changed();
-  return norm;
+  const StepScope timed(profile, StepStage::kOptimizer);
+  return optimizer_.update(step, learning_rate, gradients_.data(), parameters_.data(),
+                           options_.threads, [&](std::size_t entry) {
+                             if (packed_of_[entry] != nullptr) packed_of_[entry]->pack(options_);
+                           });
 }
 
 void Learner::losses(const Batch& batch, std::span<const kernels::TokenId> targets, float* losses) {
   check_batch(batch, targets, config_.vocab_size);
-  run_forward(config_, tensors_, packed_, batch, activations_, nullptr, options_);
+  forward(batch, nullptr);
   loss_head_.losses(batch.rows(), activations_.final(), targets, packed_.lm_head, losses, options_);
 }
 

@@ -26,10 +26,11 @@ class Learner {
   // Adds the gradients of d_loss * (sum of the rows' cross-entropies) and returns that sum, in
   // nats. targets[r] belongs to the batch's row r. The first call after update() (or the
   // constructor) starts from zero.
-  double accumulate(const Batch& batch, std::span<const kernels::TokenId> targets, float d_loss);
+  double accumulate(const Batch& batch, std::span<const kernels::TokenId> targets, float d_loss,
+                    StepProfile* profile = nullptr);
 
   // AdamW with the accumulated gradients; returns their norm. See Optimizer::update.
-  double update(std::size_t step, double learning_rate);
+  double update(std::size_t step, double learning_rate, StepProfile* profile = nullptr);
 
   // losses[r] of each row, in nats; changes nothing.
   void losses(const Batch& batch, std::span<const kernels::TokenId> targets, float* losses);
@@ -47,6 +48,9 @@ class Learner {
   void weights_changed();
 
  private:
+  void start_gradients();
+  void forward(const Batch& batch, StepProfile* profile);
+
   ModelConfig config_;
   kernels::GemmOptions options_;
   TensorLayout layout_;
@@ -54,7 +58,7 @@ class Learner {
   ModelTensors<const float> tensors_;
   ModelTensors<float> d_tensors_;
   PackedWeights packed_;
-  TransposedWeights transposed_;
+  std::vector<kernels::WeightMatrix*> packed_of_;  // by entry of the layout; null: not a product's
   Activations activations_;
   BackwardBuffers buffers_;
   LossHead loss_head_;

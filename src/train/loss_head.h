@@ -8,6 +8,7 @@
 
 #include "kernels/gemm/gemm.h"
 #include "model/parts.h"
+#include "train/step_profile.h"
 
 namespace glassgpt::training {
 
@@ -24,18 +25,20 @@ class LossHead {
               const kernels::GemmOptions& options);
 
   // The same, and with loss = d_loss * sum of losses: d_final [rows, C] is written, d_lm_head [V,
-  // C] is added to. lm_head_transposed is the packed [V, C].
+  // C] too, or added to if `accumulate`.
   void losses_and_gradients(std::size_t rows, const float* final,
                             std::span<const kernels::TokenId> targets,
-                            const kernels::WeightMatrix& lm_head,
-                            const kernels::WeightMatrix& lm_head_transposed, float d_loss,
-                            float* losses, float* d_final, float* d_lm_head,
-                            const kernels::GemmOptions& options);
+                            const kernels::WeightMatrix& lm_head, float d_loss, float* losses,
+                            float* d_final, bool accumulate, float* d_lm_head,
+                            const kernels::GemmOptions& options, StepProfile* profile = nullptr);
 
  private:
+  double product_flops(std::size_t rows) const noexcept {
+    return 2.0 * static_cast<double>(rows) * static_cast<double>(width_ * vocab_);
+  }
   void chunk_losses(std::size_t rows, const float* final, const kernels::TokenId* targets,
                     const kernels::WeightMatrix& lm_head, float d_loss, float* losses,
-                    bool gradients, const kernels::GemmOptions& options);
+                    bool gradients, const kernels::GemmOptions& options, StepProfile* profile);
 
   std::size_t width_, vocab_, chunk_;
   std::vector<float> logits_;  // [chunk, V]; d_logits in place

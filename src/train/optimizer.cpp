@@ -29,10 +29,12 @@ double learning_rate_at(const TrainingOptions& options, std::size_t step) noexce
 
 Optimizer::Optimizer(const TensorLayout& layout, const AdamWOptions& options)
     : options_(options), moment1_(layout.size, 0.0f), moment2_(layout.size, 0.0f) {
-  for (const TensorLayout::Entry& entry : layout.entries) {
+  for (std::size_t e = 0; e < layout.entries.size(); ++e) {
+    const TensorLayout::Entry& entry = layout.entries[e];
     if (!entry.trained) continue;
     for (std::size_t at = 0; at < entry.size; at += kStretch) {
-      stretches_.push_back({entry.offset + at, std::min(kStretch, entry.size - at), entry.decays});
+      stretches_.push_back(
+          {e, entry.offset + at, std::min(kStretch, entry.size - at), entry.decays});
     }
   }
   squares_.resize(stretches_.size());
@@ -49,7 +51,8 @@ double Optimizer::gradient_norm(const float* gradients, int threads) {
 }
 
 double Optimizer::update(std::size_t step, double learning_rate, const float* gradients,
-                         float* parameters, int threads) {
+                         float* parameters, int threads,
+                         const std::function<void(std::size_t)>& updated) {
   const double norm = gradient_norm(gradients, threads);
   if (!std::isfinite(norm)) return norm;
   const double clip = options_.clip_norm;
@@ -66,12 +69,16 @@ double Optimizer::update(std::size_t step, double learning_rate, const float* gr
       .gradient_scale = static_cast<float>(scale)};
   kernels::AdamWStep plain = decaying;
   plain.weight_decay = 0.0f;
-  for_tasks(stretches_.size(), threads, [&](std::size_t i, int) {
-    const Stretch& s = stretches_[i];
-    kernels::active_kernels().adamw(s.size, parameters + s.offset, gradients + s.offset,
-                                    moment1_.data() + s.offset, moment2_.data() + s.offset,
-                                    s.decays ? decaying : plain);
-  });
+  for (std::size_t begin = 0, end = 0; begin < stretches_.size(); begin = end) {
+    while (end < stretches_.size() && stretches_[end].entry == stretches_[begin].entry) ++end;
+    for_tasks(end - begin, threads, [&](std::size_t i, int) {
+      const Stretch& s = stretches_[begin + i];
+      kernels::active_kernels().adamw(s.size, parameters + s.offset, gradients + s.offset,
+                                      moment1_.data() + s.offset, moment2_.data() + s.offset,
+                                      s.decays ? decaying : plain);
+    });
+    if (updated) updated(stretches_[begin].entry);
+  }
   return norm;
 }
 

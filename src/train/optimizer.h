@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <vector>
 
 #include "glassgpt/train.h"
@@ -28,9 +29,10 @@ class Optimizer {
 
   // One step (counted from 1) of Loshchilov and Hutter 2019, algorithm 2, after the gradient was
   // scaled down to clip_norm if it is longer. Returns the gradient's norm before clipping. With a
-  // norm that is not finite nothing is changed.
+  // norm that is not finite nothing is changed. `updated(e)` is called as soon as the tensor of
+  // entry e of the layout is done, while it is in cache.
   double update(std::size_t step, double learning_rate, const float* gradients, float* parameters,
-                int threads);
+                int threads, const std::function<void(std::size_t)>& updated = {});
 
   float* moment1() noexcept { return moment1_.data(); }
   float* moment2() noexcept { return moment2_.data(); }
@@ -39,7 +41,7 @@ class Optimizer {
   // Stretches of a fixed length: the norm is a sum of their sums, in their order, for any number of
   // threads.
   struct Stretch {
-    std::size_t offset, size;
+    std::size_t entry, offset, size;
     bool decays;
   };
 

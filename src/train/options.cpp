@@ -38,6 +38,9 @@ void visit_fields(Options& options, const Visit& visit) {
   visit("log_every", options.log_every);
   visit("eval_every", options.eval_every);
   visit("checkpoint_every", options.checkpoint_every);
+  visit("snapshots", options.snapshots);
+  visit("sample_prompt", options.sample_prompt);
+  visit("sample_tokens", options.sample_tokens);
 }
 
 constexpr const char* kSchedules[] = {"cosine", "constant"};
@@ -67,7 +70,8 @@ void read_fields(const json& object, TrainingOptions& options) {
   options.schedule = enum_from<LearningRateSchedule>(object.at("schedule"), kSchedules);
   options.storage = enum_from<StorageType>(object.at("storage"), kStorageTypes);
   visit_fields(options, [&](const char* name, auto& field) {
-    field = object.at(name).get<std::remove_reference_t<decltype(field)>>();
+    // A run of an earlier version does not know the newer fields: their defaults do what it did.
+    if (object.contains(name)) field = object[name].get<std::remove_reference_t<decltype(field)>>();
   });
 }
 

@@ -48,6 +48,9 @@ RunDirectory::RunDirectory(const fs::path& directory) {
   for (const fs::path& place : {directory, directory / "checkpoints", directory / "best"}) {
     remove_temporary_files(place);
   }
+  std::error_code none;
+  for (const fs::directory_entry& snapshot : fs::directory_iterator(directory / "snapshots", none))
+    remove_temporary_files(snapshot.path());
 }
 
 RunDirectory::~RunDirectory() { ::close(descriptor_); }

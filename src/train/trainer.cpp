@@ -11,11 +11,14 @@
 #include "glassgpt/train.h"
 #include "io/file.h"
 #include "train/checkpoint.h"
+#include "train/curve.h"
 #include "train/initial_state.h"
 #include "train/learner.h"
 #include "train/options.h"
 #include "train/run_directory.h"
+#include "train/sample.h"
 #include "train/sampler.h"
+#include "train/snapshots.h"
 #include "train/token_file.h"
 #include "train/training_log.h"
 #include "train/validation.h"
@@ -125,6 +128,7 @@ class Run {
     while (state_.step < options_.steps && !summary_.interrupted) {
       train_step();
       report();
+      snapshot();
       summary_.interrupted = state_.step < options_.steps && callbacks_.stop != nullptr &&
                              callbacks_.stop->load(std::memory_order_relaxed);
       const bool must_write = summary_.interrupted || state_.step == options_.steps;
@@ -139,11 +143,22 @@ class Run {
   void train_step();
   double pass(std::span<const Window> windows, float d_loss);
   void report();
+  void snapshot();
   TrainingProgress progress();
   ValidationReport validate();
   void checkpoint(bool must_write);
   void export_model(const fs::path& directory);
   TrainingSummary finish();
+
+  // For what a run of hours must not end for: a full disk, say.
+  template <class Work>
+  void or_warn(const Work& work) {
+    try {
+      work();
+    } catch (const Error& error) {
+      call(callbacks_.on_warning, error.what());
+    }
+  }
 
   const TrainingOptions options_;
   const TrainingCallbacks& callbacks_;
@@ -153,6 +168,8 @@ class Run {
   RunIdentity identity_;
   Learner learner_;
   RunState state_;
+  const std::vector<std::size_t> snapshot_steps_{
+      training::snapshot_steps(options_.steps, options_.snapshots)};
   std::unique_ptr<TrainingLog> log_;
   TrainingSummary summary_;
   Clock::time_point start_ = Clock::now();
@@ -175,6 +192,7 @@ void Run::start() {
                                   std::to_string(data_.training_tokens()) +
                                   " training tokens, an epoch is " +
                                   std::to_string(data_.sampler().windows_per_epoch()) + " windows");
+  if (state_.step == 0) snapshot();
   start_ = Clock::now();
 }
 
@@ -248,14 +266,24 @@ void Run::report() {
   if (!evaluate && !is_due(state_.step, options_.log_every)) return;
   const TrainingProgress now = progress();
   call(callbacks_.on_progress, now);
-  if (evaluate) summary_.validation = validate();
-  try {
-    log_->append(now, evaluate ? &*summary_.validation : nullptr);
-  } catch (const Error& error) {
-    // A full disk must not end a run of hours.
-    call(callbacks_.on_warning, error.what());
+  std::string sample;
+  if (evaluate) {
+    summary_.validation = validate();
+    if (options_.sample_tokens > 0)
+      sample = sample_text(learner_, initial_.tokenizer, options_.sample_prompt,
+                           options_.sample_tokens, {threads_, options_.gemm});
   }
+  or_warn([&] {
+    log_->append(now, evaluate ? &*summary_.validation : nullptr, sample);
+    if (evaluate) write_curve(options_.output);
+  });
   if (evaluate) call(callbacks_.on_validation, *summary_.validation);
+  if (!sample.empty()) call(callbacks_.on_sample, state_.step, sample);
+}
+
+void Run::snapshot() {
+  if (!std::binary_search(snapshot_steps_.begin(), snapshot_steps_.end(), state_.step)) return;
+  or_warn([&] { export_model(snapshot_path(options_.output, state_.step)); });
 }
 
 TrainingProgress Run::progress() {
@@ -284,11 +312,7 @@ ValidationReport Run::validate() {
   report.best = !state_.best_bits_per_byte || report.bits_per_byte < *state_.best_bits_per_byte;
   if (report.best) {
     state_.best_bits_per_byte = report.bits_per_byte;
-    try {
-      export_model(options_.output / "best");
-    } catch (const Error& error) {
-      call(callbacks_.on_warning, error.what());
-    }
+    or_warn([&] { export_model(options_.output / "best"); });
   }
   return report;
 }
@@ -314,6 +338,7 @@ void Run::checkpoint(bool must_write) {
 }
 
 TrainingSummary Run::finish() {
+  or_warn([&] { write_curve(options_.output); });
   // Also when there was nothing left to do: an earlier call may have been killed before this.
   if (summary_.first_step == state_.step) export_model(options_.output);
   summary_.steps = state_.step;

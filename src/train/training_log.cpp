@@ -43,7 +43,8 @@ TrainingLog::TrainingLog(std::filesystem::path file, std::uint64_t first_step)
   io::write_file(file_, kept);
 }
 
-void TrainingLog::append(const TrainingProgress& progress, const ValidationReport* validation) {
+void TrainingLog::append(const TrainingProgress& progress, const ValidationReport* validation,
+                         std::string_view sample) {
   ordered_json row{{"step", progress.step},
                    {"tokens", progress.tokens},
                    {"loss", progress.loss},
@@ -58,8 +59,10 @@ void TrainingLog::append(const TrainingProgress& progress, const ValidationRepor
                                      {"bits_per_byte", source.bits_per_byte}};
     }
   }
+  // Bytes that are no text (half a character, say) would not be JSON.
+  if (!sample.empty()) row["sample"] = sample;
   std::ofstream out(file_, std::ios::app | std::ios::binary);
-  out << row.dump() + "\n" << std::flush;
+  out << row.dump(-1, ' ', false, ordered_json::error_handler_t::replace) + "\n" << std::flush;
   if (!out) {
     throw Error(ErrorCode::kUnwritable, file_.string(),
                 std::string("cannot be written: ") + std::strerror(errno));

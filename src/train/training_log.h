@@ -15,7 +15,8 @@ class TrainingLog {
   TrainingLog(std::filesystem::path file, std::uint64_t first_step);
 
   // validation may be null. Throws Error (kUnwritable).
-  void append(const TrainingProgress& progress, const ValidationReport* validation);
+  void append(const TrainingProgress& progress, const ValidationReport* validation,
+              std::string_view sample);
 
  private:
   std::filesystem::path file_;

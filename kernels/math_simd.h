@@ -8,6 +8,7 @@
 #pragma once
 
 #include "kernels/loops_simd.h"
+#include "kernels/pieces_simd.h"
 
 namespace glassgpt::kernels {
 namespace {
@@ -61,64 +62,88 @@ inline F32Of<Arch> exp_compose(F32Of<Arch> n, F32Of<Arch> r) noexcept {
   return S::scale_by_power(S::fma(q, r * r, r) + S::set(1.0f), n);
 }
 
-// e^x over the whole range: subnormal results are rounded once, overflow is infinity.
+// e^x for x <= kExpMax: subnormal results are rounded once.
 template <class Arch>
-inline F32Of<Arch> exp_vector(F32Of<Arch> x) noexcept {
+inline F32Of<Arch> exp_below_overflow(F32Of<Arch> x) noexcept {
   using S = Simd<Arch>;
-  const F32Of<Arch> clamped = S::min(S::set(kExpMax), S::max(S::set(kExpMin), x));
+  const F32Of<Arch> clamped = S::max(S::set(kExpMin), x);
   const F32Of<Arch> n = exp_integer<Arch>(clamped);
   return exp_compose<Arch>(n, exp_remainder<Arch>(clamped, n));
 }
-
-// A number as the unevaluated sum of two floats.
+// Over the whole range: overflow is infinity.
 template <class Arch>
-struct FloatPair {
-  F32Of<Arch> high, low;
-};
+inline F32Of<Arch> exp_vector(F32Of<Arch> x) noexcept {
+  return exp_below_overflow<Arch>(Simd<Arch>::min(Simd<Arch>::set(kExpMax), x));
+}
 
-// -x^2 / 2 with an error of a few parts in 2^48.
+// e^(-x^2 / 2) for |x| <= 14.8. Rounding x^2 alone would cost up to x^2 / 2 ULP: its low part must
+// reach the reduced argument.
 template <class Arch>
-inline FloatPair<Arch> minus_half_square(F32Of<Arch> x) noexcept {
+inline F32Of<Arch> exp_minus_half_square(F32Of<Arch> x) noexcept {
   using S = Simd<Arch>;
-  const F32Of<Arch> minus_half = S::set(-0.5f);
   if constexpr (S::kFma) {
-    const F32Of<Arch> scaled = minus_half * x;
-    const F32Of<Arch> high = scaled * x;
-    return {high, S::fma(scaled, x, -high)};
+    // e^(-s / 2) with s = x^2 + 2 n ln 2, so that x^2 is never rounded by itself; 2 ln 2 is split
+    // like ln 2 in exp_remainder.
+    const F32Of<Arch> shift = S::set(0x1.8p23f);
+    const F32Of<Arch> n = S::fma(x * x, S::set(-0x1.715476p-1f), shift) - shift;
+    const F32Of<Arch> s = S::fma(n, S::set(0x1.c85fep-9f), S::fma(x, x, n * S::set(0x1.62p+0f)));
+    // e^(-s / 2) on |s| <= ln(2), error 2^-28.0.
+    constexpr float kCoefficients[] = {
+        1.0f,           -0.5f, 0x1.fffffcp-4f, -0x1.555492p-6f, 0x1.5558f2p-9f, -0x1.123a1ep-12f,
+        0x1.6a2402p-16f};
+    return S::scale_by_power(polynomial<Arch>(s, kCoefficients), n);
   } else {
     // x = h + l with twelve bits in h: h^2 is exact, and the rest is (x + h) l.
     using I32 = typename S::I32;
+    const F32Of<Arch> minus_half = S::set(-0.5f);
     const F32Of<Arch> h = S::bits_to_float(S::float_to_bits(x) & I32(~0xFFF));
-    return {minus_half * (h * h), (minus_half * (x + h)) * (x - h)};
+    const F32Of<Arch> high = minus_half * (h * h);
+    const F32Of<Arch> low = (minus_half * (x + h)) * (x - h);
+    const F32Of<Arch> n = exp_integer<Arch>(high + low);
+    return exp_compose<Arch>(n, exp_remainder<Arch>(high, n) + low);
   }
 }
 
-// e^(-x^2 / 2) for |x| <= 14.8. Rounding x^2 alone would cost up to x^2 / 2 ULP, so its low part
-// joins the reduced argument.
+// 2^x for -160 <= x <= 1.
 template <class Arch>
-inline F32Of<Arch> exp_minus_half_square(F32Of<Arch> x) noexcept {
-  const FloatPair<Arch> square = minus_half_square<Arch>(x);
-  const F32Of<Arch> n = exp_integer<Arch>(square.high + square.low);
-  return exp_compose<Arch>(n, exp_remainder<Arch>(square.high, n) + square.low);
+inline F32Of<Arch> exp2_vector(F32Of<Arch> x) noexcept {
+  // 2^r on |r| <= 1/2, error 2^-28.9.
+  constexpr float kCoefficients[] = {1.0f,           0x1.62e430p-1f, 0x1.ebfbdcp-3f,
+                                     0x1.c6aee8p-5f, 0x1.3b2d4cp-7f, 0x1.5f3e52p-10f,
+                                     0x1.41fc28p-13f};
+  using S = Simd<Arch>;
+  const F32Of<Arch> shift = S::set(0x1.8p23f);  // as in exp_integer
+  const F32Of<Arch> n = (x + shift) - shift;
+  return S::scale_by_power(polynomial<Arch>(x - n, kCoefficients), n);
 }
 
-// The probability that a standard normal variable exceeds a >= 0, divided by e^(-a^2 / 2): a smooth
-// function that falls from 1/2 like 1 / (a sqrt(2 pi)). With t = 1 / (1 + 0.3 a) it is t P((0.3 a -
-// 1) t), the mapping of [0, inf) to [-1, 1) that Shepherd and Laframboise (1981, Math. Comp. 36)
-// use for erfc. For a <= 14.8, beyond which the density is 0 in float.
+// The probability that a standard normal variable exceeds -m >= 0, divided by e^(-m^2 / 2): a
+// smooth function that falls from 1/2 like 1 / (-m sqrt(2 pi)). With t = 1 / (1 - 0.3 m) it is t
+// P((-0.3 m - 1) t), the mapping of [0, inf) to [-1, 1) that Shepherd and Laframboise (1981, Math.
+// Comp. 36) use for erfc. For m >= -14.8, beyond which the density is 0 in float.
 template <class Arch>
-inline F32Of<Arch> normal_tail_ratio(F32Of<Arch> a) noexcept {
+inline F32Of<Arch> normal_tail_ratio(F32Of<Arch> m) noexcept {
   // Error 2^-28.1.
   constexpr float kCoefficients[] = {
       0x1.c69888p-3f, -0x1.510f0cp-3f,  0x1.6281f2p-4f,   -0x1.c6d344p-6f, 0x1.dc0fb8p-10f,
       0x1.3da6cep-9f, -0x1.2aaf88p-11f, -0x1.263aecp-12f, 0x1.41af96p-14f, 0x1.51f480p-15f};
   using S = Simd<Arch>;
+  if constexpr (S::kLooksUp) return normal_tail_ratio_by_pieces<Arch>(m);
   const F32Of<Arch> one = S::set(1.0f);
-  const F32Of<Arch> scale = S::set(0.3f);
-  const F32Of<Arch> t = one / S::fma(scale, a, one);
-  return t * polynomial<Arch>(S::fma(scale, a, -one) * t, kCoefficients);
+  const F32Of<Arch> scale = S::set(-0.3f);
+  const F32Of<Arch> t = one / S::fma(scale, m, one);
+  return t * polynomial<Arch>(S::fma(scale, m, -one) * t, kCoefficients);
 }
-inline constexpr float kNormalTailEnd = 14.8f;
+inline constexpr float kNormalTailEnd = -14.8f;
+
+// max(-|x|, kNormalTailEnd), the argument of normal_tail_ratio: minus is what the sums that it goes
+// into need, and a sign bit is set as cheaply as it is cleared.
+template <class Arch>
+inline F32Of<Arch> normal_tail_argument(F32Of<Arch> x) noexcept {
+  using S = Simd<Arch>;
+  const typename S::I32 minus = S::float_to_bits(x) | S::float_to_bits(S::set(-0.0f));
+  return S::max(S::set(kNormalTailEnd), S::bits_to_float(minus));
+}
 
 // Near 0 an odd polynomial, elsewhere 1 - 2 / (e^(2 |x|) + 1), which does not cancel there.
 template <class Arch>
@@ -127,6 +152,7 @@ inline F32Of<Arch> tanh_vector(F32Of<Arch> x) noexcept {
   constexpr float kCoefficients[] = {-0x1.555532p-2f, 0x1.110726p-3f, -0x1.b83c5ap-5f,
                                      0x1.522698p-6f, -0x1.75e1c0p-8f};
   using S = Simd<Arch>;
+  if constexpr (S::kLooksUp) return tanh_by_pieces<Arch>(x);
   const F32Of<Arch> a = S::abs(x);
   const F32Of<Arch> square = x * x;
   const F32Of<Arch> small = S::fma(polynomial<Arch>(square, kCoefficients) * square, x, x);
@@ -143,10 +169,11 @@ inline F32Of<Arch> erf_vector(F32Of<Arch> x) noexcept {
                                      -0x1.b7f90cp-6f, 0x1.5405b2p-8f,  -0x1.a3f6fap-11f,
                                      0x1.496a1cp-14f};
   using S = Simd<Arch>;
+  if constexpr (S::kLooksUp) return erf_by_pieces<Arch>(x);
   const F32Of<Arch> small = S::fma(polynomial<Arch>(x * x, kCoefficients), x, x);
   const F32Of<Arch> magnitude = S::abs(x);
-  const F32Of<Arch> a = S::min(S::set(kNormalTailEnd), S::set(0x1.6a09e6p+0f) * magnitude);
-  const F32Of<Arch> tail = exp_minus_half_square<Arch>(a) * normal_tail_ratio<Arch>(a);
+  const F32Of<Arch> m = normal_tail_argument<Arch>(S::set(0x1.6a09e6p+0f) * x);
+  const F32Of<Arch> tail = exp_minus_half_square<Arch>(m) * normal_tail_ratio<Arch>(m);
   const F32Of<Arch> large = S::fma(S::set(-2.0f), tail, S::set(1.0f));
   return S::select(magnitude < S::set(1.0f), small, copy_sign<Arch>(large, x));
 }

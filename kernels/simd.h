@@ -119,10 +119,40 @@ struct Simd {
 #endif
   }
 
+  // Whether look_up exists: a table of 32 floats in two registers, read by the lowest five bits of
+  // each lane.
+  static constexpr bool kLooksUp = kIsAvx512<Arch>;
+#if defined(__AVX512F__)
+  static F32 look_up(const float (&table)[32], I32 index) noexcept {
+    return F32(_mm512_permutex2var_ps(_mm512_load_ps(table), index, _mm512_load_ps(table + 16)));
+  }
+#endif
+
+  // Stores past the caches (an ordinary store where there is no such instruction). p is aligned to
+  // a whole vector; other threads see it after fence().
+  static void stream(float* p, F32 v) noexcept {
+#if defined(__AVX512F__)
+    if constexpr (kIsAvx512<Arch>) return _mm512_stream_ps(p, v);
+#elif defined(__AVX__)
+    return _mm256_stream_ps(p, v);
+#elif defined(__SSE2__)
+    return _mm_stream_ps(p, v);
+#endif
+    store(p, v);
+  }
+  static void fence() noexcept {
+#if defined(__SSE2__)
+    _mm_sfence();
+#endif
+  }
+
   // Lanes are added in an order that depends on the ISA alone.
   static float reduce_sum(F32 a) noexcept { return xsimd::hadd(a); }
   static double reduce_sum(F64 a) noexcept { return xsimd::hadd(a); }
   static float reduce_max(F32 a) noexcept {
+#if defined(__AVX512F__)
+    if constexpr (kIsAvx512<Arch>) return _mm512_reduce_max_ps(a);
+#endif
     float lanes[kLanes];
     store(lanes, a);
     for (std::size_t width = kLanes / 2; width > 0; width /= 2)
@@ -185,6 +215,9 @@ struct Simd<ScalarArch> {
     const I32 half = k >> 1;
     return a * bits_to_float((half + 127) << 23) * bits_to_float((k - half + 127) << 23);
   }
+  static constexpr bool kLooksUp = false;
+  static void stream(float* p, F32 v) noexcept { *p = v; }
+  static void fence() noexcept {}
   static F64 widen_low(F32 a) noexcept { return static_cast<double>(a); }
   static F64 widen_high(F32) noexcept { return 0.0; }
   static float reduce_sum(F32 a) noexcept { return a; }

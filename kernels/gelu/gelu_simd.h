@@ -6,18 +6,21 @@
 namespace glassgpt::kernels {
 namespace {
 
-inline constexpr float kGeluCubic = 0.044715f;
-inline constexpr float k2Sqrt2OverPi = 1.59576912f;         // 2 sqrt(2 / pi)
-inline constexpr float k2Sqrt2OverPiCubic = 0.0713548163f;  // 2 sqrt(2 / pi) * 0.044715
-inline constexpr float kInvSqrt2Pi = 0.398942280f;          // 1 / sqrt(2 pi)
+inline constexpr float k2Sqrt2OverPi = 1.59576912f;              // 2 sqrt(2 / pi)
+inline constexpr float k3Times2Sqrt2OverPiCubic = 0.214064449f;  // 3 * 0.044715 * 2 sqrt(2 / pi)
+inline constexpr float kInvSqrt2Pi = 0.398942280f;               // 1 / sqrt(2 pi)
 inline constexpr float kGeluTanhFlat = 16.0f;  // beyond it gelu is 0 or x, and its slope 0 or 1
 
-// e^(-2 |u|), u = sqrt(2 / pi) (v + 0.044715 v^3): what both sides of the tanh gate are made of.
+// e^(-2 |u|), u = sqrt(2 / pi) (v + 0.044715 v^3): what both sides of the tanh gate are made of. As
+// a power of 2, whose argument is reduced without rounding.
 template <class Arch>
 inline F32Of<Arch> gelu_tanh_exponential(F32Of<Arch> v) noexcept {
   using S = Simd<Arch>;
-  const F32Of<Arch> slope = S::fma(S::set(-k2Sqrt2OverPiCubic), v * v, S::set(-k2Sqrt2OverPi));
-  return exp_vector<Arch>(S::abs(v) * slope);
+  constexpr float kLinear = -2.30220819f;  // -2 sqrt(2 / pi) / ln 2
+  constexpr float kCubic = -0.102943240f;  // 0.044715 times that
+  constexpr float kLeast = -152.0f;        // 2^x has become 0
+  const F32Of<Arch> exponent = S::abs(v) * S::fma(S::set(kCubic), v * v, S::set(kLinear));
+  return exp2_vector<Arch>(S::max(S::set(kLeast), exponent));
 }
 
 // x (1 + tanh(u)) / 2 = x / (1 + e^(-2u)), for negative u as x e^(2u) / (1 + e^(2u)): no form
@@ -36,10 +39,9 @@ inline F32Of<Arch> gelu_tanh_vector(F32Of<Arch> x) noexcept {
 template <class Arch>
 inline F32Of<Arch> gelu_erf_vector(F32Of<Arch> x) noexcept {
   using S = Simd<Arch>;
-  const F32Of<Arch> zero = S::set(0.0f);
-  const F32Of<Arch> a = S::min(S::set(kNormalTailEnd), S::abs(x));
-  const F32Of<Arch> tail = exp_minus_half_square<Arch>(a) * normal_tail_ratio<Arch>(a);
-  return S::fma(-a, tail, S::max(x, zero));
+  const F32Of<Arch> m = normal_tail_argument<Arch>(x);
+  const F32Of<Arch> tail = exp_minus_half_square<Arch>(m) * normal_tail_ratio<Arch>(m);
+  return S::fma(m, tail, S::max(S::set(0.0f), x));
 }
 
 // Forward: y = x gate(x), gate = 1 / (1 + e^(-2u)). With s = gate: y' = s + x s (1 - s) 2u', and s
@@ -53,7 +55,7 @@ inline F32Of<Arch> gelu_tanh_slope_vector(F32Of<Arch> x) noexcept {
   const F32Of<Arch> e = gelu_tanh_exponential<Arch>(v);
   const F32Of<Arch> inverse = one / (one + e);
   const F32Of<Arch> gate = S::select(v < S::set(0.0f), e, one) * inverse;
-  const F32Of<Arch> d_2u = S::fma(S::set(3.0f * k2Sqrt2OverPiCubic), v * v, S::set(k2Sqrt2OverPi));
+  const F32Of<Arch> d_2u = S::fma(S::set(k3Times2Sqrt2OverPiCubic), v * v, S::set(k2Sqrt2OverPi));
   return S::fma(v * d_2u, e * (inverse * inverse), gate);
 }
 
@@ -61,10 +63,10 @@ inline F32Of<Arch> gelu_tanh_slope_vector(F32Of<Arch> x) noexcept {
 template <class Arch>
 inline F32Of<Arch> gelu_erf_slope_vector(F32Of<Arch> x) noexcept {
   using S = Simd<Arch>;
-  const F32Of<Arch> a = S::min(S::set(kNormalTailEnd), S::abs(x));
-  const F32Of<Arch> e = exp_minus_half_square<Arch>(a);
-  // For x >= 0 with c = tail - a phi: 1 - c; for x < 0: c.
-  const F32Of<Arch> c = e * S::fma(-a, S::set(kInvSqrt2Pi), normal_tail_ratio<Arch>(a));
+  const F32Of<Arch> m = normal_tail_argument<Arch>(x);
+  const F32Of<Arch> e = exp_minus_half_square<Arch>(m);
+  // For x >= 0 with c = tail(|x|) - |x| phi: 1 - c; for x < 0: c.
+  const F32Of<Arch> c = e * S::fma(m, S::set(kInvSqrt2Pi), normal_tail_ratio<Arch>(m));
   return S::select(x > S::set(0.0f), S::set(1.0f) - c, c);
 }
 

@@ -18,12 +18,15 @@ constexpr std::size_t kPackedAFloats = std::size_t{128} * 1024;
 // Words of B that gemm() packs at a time, and how many of a column: they stay in the last cache
 // until they are used.
 constexpr std::size_t kPackedBFloats = std::size_t{1024} * 1024;
+// Words of packed B that stay in an inner cache from one product to the next, where they are used
+// so.
+constexpr std::size_t kSmallBFloats = std::size_t{256} * 1024;
 constexpr std::size_t kPackedBWords = 2 * kGemmKBlock;
 // Columns of one piece of work. An activation function runs over them while they are in cache.
 constexpr std::size_t kPieceCols = 256;
-// Tile steps (a whole tile, one word of k: about 24 cycles) that pay for waking a thread (some
+// Tile steps (a whole tile, one word of k: up to 24 cycles) that pay for waking a thread (some
 // microseconds).
-constexpr std::size_t kMinStepsPerThread = 4096;
+constexpr std::size_t kMinStepsPerThread = 3072;
 // Pieces per thread: threads that are interrupted leave theirs to the others.
 constexpr std::size_t kPiecesPerThread = 16, kMinPiecesPerThread = 2;
 // Tiles per thread from which rows are split and not columns: fewer would read B faster than the
@@ -39,7 +42,8 @@ Range part_of(std::size_t count, std::size_t part, std::size_t parts) {
 }
 
 std::size_t tile_floats(std::size_t k, const GemmKernel& kernel) {
-  return divide_up(kernel.words(k), kGemmKBlock) * kernel.mr * kGemmAStride;
+  return divide_up(kernel.words(k), kGemmKBlock) * kernel.mr *
+         gemm_a_stride(kernel.a_floats_per_word);
 }
 
 // How C is cut: chunks of rows whose part of A a thread packs at once, and for each chunk pieces of
@@ -139,6 +143,7 @@ void multiply_piece(const Product& p, Range rows, Range cols, const float* packe
        .a = packed_a,
        .b = panels,
        .panel_stride = words * p.kernel->nr,
+       .b_is_small = packed_floats(p.k, p.n, *p.kernel) <= kSmallBFloats,
        .c = c,
        .c_stride = c_stride,
        .accumulate = p.accumulate,

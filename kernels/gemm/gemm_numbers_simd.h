@@ -15,8 +15,11 @@ struct Float32Numbers {
   using S = Simd<Arch>;
   using F32 = typename S::F32;
   static constexpr std::size_t kPerWord = 1;
+  static constexpr bool kSplitsA = false;
 
-  static F32 multiply_add(F32 a, F32 b, F32 sum) noexcept { return S::fma(a, b, sum); }
+  static F32 multiply_add(const float* a, F32 b, F32 sum) noexcept {
+    return S::fma(S::set(*a), b, sum);
+  }
 
   // `count` values of k that lie side by side.
   static void pack_row(std::size_t count, const float* from, float* to) noexcept {
@@ -45,20 +48,38 @@ inline void store_pair(float even, float odd, float* word) noexcept {
 }
 
 // Products of bfloat16 are exact in float32; the odd one is added first, as AVX512-BF16's
-// VDPBF16PS does. That instruction also takes subnormal factors and results for 0.
+// VDPBF16PS does. That instruction also takes subnormal factors and results for 0. Without it
+// packed A holds each word's two numbers as float32 (even, odd): a tile would take every word apart
+// again for each panel, on the ports that multiply.
 template <class Arch>
 struct BFloat16Numbers {
   using S = Simd<Arch>;
   using F32 = typename S::F32;
   static constexpr std::size_t kPerWord = 2;
-
-  static F32 multiply_add(F32 a, F32 b, F32 sum) noexcept {
 #if defined(__AVX512BF16__)
-    if constexpr (kIsAvx512<Arch>)
-      return F32(_mm512_dpbf16_ps(sum, reinterpret_cast<__m512bh>(static_cast<__m512>(a)),
+  static constexpr bool kSplitsA = !kIsAvx512<Arch>;
+#else
+  static constexpr bool kSplitsA = true;
+#endif
+
+  static F32 multiply_add(const float* a, F32 b, F32 sum) noexcept {
+#if defined(__AVX512BF16__)
+    if constexpr (!kSplitsA)
+      return F32(_mm512_dpbf16_ps(sum, reinterpret_cast<__m512bh>(static_cast<__m512>(S::set(*a))),
                                   reinterpret_cast<__m512bh>(static_cast<__m512>(b))));
 #endif
-    return S::fma(even(a), even(b), S::fma(odd(a), odd(b), sum));
+    return S::fma(S::set(a[0]), even(b), S::fma(S::set(a[1]), odd(b), sum));
+  }
+
+  // What packed A holds instead of `words`, which may be the upper half of `to`.
+  static void split(std::size_t count, const float* words, float* to) noexcept {
+    for (std::size_t i = 0; i < count; ++i) {
+      std::uint32_t pair;
+      std::memcpy(&pair, words + i, sizeof pair);
+      const std::uint32_t even_bits = pair << 16, odd_bits = pair & 0xffff0000u;
+      std::memcpy(to + 2 * i, &even_bits, sizeof even_bits);
+      std::memcpy(to + 2 * i + 1, &odd_bits, sizeof odd_bits);
+    }
   }
 
   static void pack_row(std::size_t count, const float* from, float* to) noexcept {

@@ -23,23 +23,23 @@ namespace {
 // fewer times B is read.
 template <class Arch>
 struct GemmTile {  // sse2 and avx2: 16 registers: 6 x 2 sums, 2 of B, 1 broadcast
-  static constexpr std::size_t kRows = 6, kVectors = 2;
+  static constexpr std::size_t kRows = 6, kVectors = 2, kPairRows = 2, kQuadRows = 1;
 };
 template <>
 struct GemmTile<ScalarArch> {  // the compiler may use four lanes of the baseline for the four
                                // columns
-  static constexpr std::size_t kRows = 4, kVectors = 4;
+  static constexpr std::size_t kRows = 4, kVectors = 4, kPairRows = 2, kQuadRows = 1;
 };
 #if defined(__AVX512F__)
 template <>
 struct GemmTile<xsimd::avx512bw> {  // 32 registers: 12 x 2 sums; 24 FMAs for 14 loads per k
-  static constexpr std::size_t kRows = 12, kVectors = 2;
+  static constexpr std::size_t kRows = 12, kVectors = 2, kPairRows = 6, kQuadRows = 2;
 };
 #endif
 #if defined(__aarch64__)
 template <>
 struct GemmTile<xsimd::neon64> {  // 32 registers: 8 x 3 sums, 3 of B, 2 of A
-  static constexpr std::size_t kRows = 8, kVectors = 3;
+  static constexpr std::size_t kRows = 8, kVectors = 3, kPairRows = 4, kQuadRows = 1;
 };
 #endif
 
@@ -93,10 +93,14 @@ struct Gemm {
   using F32 = typename S::F32;
   static constexpr std::size_t kRows = GemmTile<Arch>::kRows;
   static constexpr std::size_t kVectors = GemmTile<Arch>::kVectors;
+  static constexpr std::size_t kPairRows = GemmTile<Arch>::kPairRows;
+  static constexpr std::size_t kQuadRows = GemmTile<Arch>::kQuadRows;
   static constexpr std::size_t kLanes = S::kLanes;
   static constexpr std::size_t kCols = kVectors * kLanes;
   static constexpr std::size_t kPerWord = N::kPerWord;
-  static constexpr std::size_t kTileBlock = kRows * kGemmAStride;  // words of a packed block of A
+  static constexpr std::size_t kAFloats = N::kSplitsA ? kPerWord : 1;  // packed, per word
+  static constexpr std::size_t kAStride = gemm_a_stride(kAFloats);
+  static constexpr std::size_t kTileBlock = kRows * kAStride;  // floats of a packed block of A
 
   // Rows of packed A's tile t of `tiles`: as even as they go, so that no tile is left with one row.
   static std::size_t first_row(std::size_t t, std::size_t tiles, std::size_t rows) noexcept {
@@ -115,21 +119,36 @@ struct Gemm {
       for (std::size_t done = 0; done < count; done += step) {
         for (std::size_t t = 0; t < tiles; ++t) {
           const std::size_t begin = first_row(t, tiles, rows), end = first_row(t + 1, tiles, rows);
-          float* to = packed + (t * blocks + block) * kTileBlock + done / kPerWord;
+          float* to = packed + (t * blocks + block) * kTileBlock + done / kPerWord * kAFloats;
           const std::size_t from_k = block * kBlock + done;
           if (transposed) {
             float words[kChunk * kRows];
             const std::size_t values = smaller(step, count - done);
+            const std::size_t filled = (values + kPerWord - 1) / kPerWord;
             N::pack_columns(values, end - begin, a + from_k * stride + begin, stride, words, kRows);
-            transpose((values + kPerWord - 1) / kPerWord, end - begin, words, kRows, to,
-                      kGemmAStride);
+            transpose(filled, end - begin, words, kRows, words_of_row(to, filled), kAStride);
+            split_rows(end - begin, filled, to);
           } else {
+            const std::size_t filled = (count + kPerWord - 1) / kPerWord;
+            float* row_words = words_of_row(to, filled);
             for (std::size_t i = begin; i < end; ++i)
-              N::pack_row(count, a + i * stride + from_k, to + (i - begin) * kGemmAStride);
+              N::pack_row(count, a + i * stride + from_k, row_words + (i - begin) * kAStride);
+            split_rows(end - begin, filled, to);
           }
         }
       }
     }
+  }
+
+  // Where A's words are split they are first packed behind the place where their halves begin.
+  static float* words_of_row(float* to, std::size_t words) noexcept {
+    return to + (kAFloats - 1) * words;
+  }
+  static void split_rows([[maybe_unused]] std::size_t rows, [[maybe_unused]] std::size_t words,
+                         [[maybe_unused]] float* to) noexcept {
+    if constexpr (N::kSplitsA)
+      for (std::size_t i = 0; i < rows; ++i, to += kAStride)
+        N::split(words, words_of_row(to, words), to);
   }
 
   static void pack_b(std::size_t k, std::size_t cols, const float* b, std::size_t stride,
@@ -184,12 +203,11 @@ struct Gemm {
         b_row[v] = S::load(b + (v / kVectors) * panel_stride + (v % kVectors) * kLanes);
       });
       unrolled<Rows>([&](auto i) __attribute__((always_inline)) {
-        const F32 a_word = S::set(a[i * kGemmAStride]);
         unrolled<kTileVectors>([&](auto v) __attribute__((always_inline)) {
-          sum[i][v] = N::multiply_add(a_word, b_row[v], sum[i][v]);
+          sum[i][v] = N::multiply_add(a + i * kAStride, b_row[v], sum[i][v]);
         });
       });
-      a += 1;
+      a += kAFloats;
       b += kCols;
     };
     std::size_t k = 0;
@@ -291,6 +309,15 @@ struct Gemm {
 
   using TileFn = void(const GemmBlock&, const TileStep&) noexcept;
 
+  // Panels that a tile of `rows` rows takes at once, of `left`. Few rows have too few independent
+  // sums to hide the FMA's latency. With more of them a pair is ahead only while B is in an inner
+  // cache: from farther away asking for the next block gains more, and asking costs the place of a
+  // load.
+  static std::size_t panels_at_once(const GemmBlock& g, std::size_t left) noexcept {
+    if (g.rows <= kQuadRows && left >= 4) return 4;
+    return left >= 2 && (g.rows <= 2 || (g.b_is_small && g.rows <= kPairRows)) ? 2 : 1;
+  }
+
   template <std::size_t Panels, std::size_t... I>
   static void run_tile(std::size_t rows, const GemmBlock& g, const TileStep& step,
                        std::index_sequence<I...>) noexcept {
@@ -301,16 +328,13 @@ struct Gemm {
   // Panels outside, blocks of k, then tiles: a block of a panel is read from memory once and serves
   // all rows while it is in cache.
   static void block(const GemmBlock& g) noexcept {
-    // One or two rows have too few independent sums to hide the FMA's latency: they take two panels
-    // at once.
-    constexpr std::size_t kPairRows = 2;
     alignas(64) float sums[kGemmMaxTiles * kRows * kCols];
     const std::size_t tiles = (g.rows + kRows - 1) / kRows;
     // An empty sum is one block of nothing: the epilogue still applies.
     const std::size_t blocks = g.words == 0 ? 1 : (g.words + kGemmKBlock - 1) / kGemmKBlock;
     std::size_t panels = 1;
     for (std::size_t col = 0; col < g.cols; col += panels * kCols) {
-      panels = g.rows <= kPairRows && col + kCols < g.cols ? 2 : 1;
+      panels = panels_at_once(g, (g.cols - col + kCols - 1) / kCols);
       const float* panel = g.b + col / kCols * g.panel_stride;
       for (std::size_t kb = 0; kb < blocks; ++kb) {
         for (std::size_t t = 0; t < tiles; ++t) {
@@ -336,9 +360,11 @@ struct Gemm {
                               .first = kb == 0 && !g.accumulate,
                               .last = kb + 1 == blocks,
                               .sums = tile_sums,
-                              .first_line = panels == 2 ? 0 : t * kLinesAtOnce / tiles,
-                              .last_line = panels == 2 ? 0 : (t + 1) * kLinesAtOnce / tiles};
-          if (panels == 2)
+                              .first_line = panels > 1 ? 0 : t * kLinesAtOnce / tiles,
+                              .last_line = panels > 1 ? 0 : (t + 1) * kLinesAtOnce / tiles};
+          if (panels == 4)
+            run_tile<4>(rows, g, step, std::make_index_sequence<kQuadRows>{});
+          else if (panels == 2)
             run_tile<2>(rows, g, step, std::make_index_sequence<kPairRows>{});
           else
             run_tile<1>(rows, g, step, std::make_index_sequence<kRows>{});
@@ -347,7 +373,7 @@ struct Gemm {
     }
   }
 
-  static constexpr GemmKernel kKernel = {kRows, kCols, kPerWord, pack_a, pack_b, block};
+  static constexpr GemmKernel kKernel = {kRows, kCols, kPerWord, kAFloats, pack_a, pack_b, block};
 };
 
 }  // namespace

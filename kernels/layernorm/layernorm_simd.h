@@ -44,20 +44,24 @@ void layer_norm_simd(std::size_t rows, std::size_t cols, const float* x, std::si
                      std::size_t y_stride, float* mean, float* rstd) noexcept {
   using S = Simd<Arch>;
   if (cols == 0) return;
+  const bool stream = y != x && streams(rows * cols);
   for (std::size_t r = 0; r < rows; ++r) {
     const float* x_row = x + r * x_stride;
+    const float* next = row_ahead(x, x_stride, r, rows, cols);
     float* y_row = y + r * y_stride;
     const RowStatistics row = row_statistics<Arch>(cols, x_row, epsilon);
     const F32Of<Arch> shift = S::set(row.shift);
     const F32Of<Arch> scale = S::set(row.rstd);
     const F32Of<Arch> offset = S::set(row.offset);
-    for_each_vector<Arch>(cols, [=](std::size_t c, auto span) noexcept {
+    write_row<Arch>(stream, cols, y_row, [=](std::size_t c, auto span) noexcept {
+      ask_for<Arch>(next + c);
       const F32Of<Arch> x_hat = S::fma(span.load(x_row + c) - shift, scale, offset);
       span.store(y_row + c, S::fma(x_hat, span.load(gamma + c), span.load(beta + c)));
     });
     if (mean != nullptr) mean[r] = row.mean;
     if (rstd != nullptr) rstd[r] = row.rstd;
   }
+  if (stream) S::fence();
 }
 
 // Forward: x_hat = (x - mean) * rstd, y = x_hat * gamma + beta. With g = d_y * gamma: d_x += rstd *
@@ -72,6 +76,9 @@ void layer_norm_backward_simd(std::size_t rows, std::size_t cols, const float* d
     const float* d_y_row = d_y + r * d_y_stride;
     const float* x_row = x + r * x_stride;
     float* d_x_row = d_x + r * d_x_stride;
+    const float* next_d_y = row_ahead(d_y, d_y_stride, r, rows, cols);
+    const float* next_x = row_ahead(x, x_stride, r, rows, cols);
+    const float* next_d_x = row_ahead(d_x, d_x_stride, r, rows, cols);
     const F32Of<Arch> row_mean = S::set(mean[r]);
     const F32Of<Arch> row_rstd = S::set(rstd[r]);
 
@@ -88,6 +95,9 @@ void layer_norm_backward_simd(std::size_t rows, std::size_t cols, const float* d
         S::set(static_cast<float>(-scale * static_cast<double>(S::reduce_sum(sums.second))));
 
     for_each_vector<Arch>(cols, [=](std::size_t c, auto span) noexcept {
+      ask_for<Arch>(next_d_y + c);
+      ask_for<Arch>(next_x + c);
+      ask_for<Arch>(next_d_x + c);
       const F32Of<Arch> g = span.load(d_y_row + c) * span.load(gamma + c);
       const F32Of<Arch> x_hat = (span.load(x_row + c) - row_mean) * row_rstd;
       const F32Of<Arch> d = S::fma(g, row_rstd, S::fma(x_hat, minus_g_x_hat, minus_g));
@@ -124,9 +134,13 @@ void layer_norm_backward_parameters_simd(std::size_t rows, std::size_t cols, con
     for (std::size_t r = 0; r < rows; ++r) {
       const float* d_y_row = d_y + r * d_y_stride + begin;
       const float* x_row = x + r * x_stride + begin;
+      const float* next_d_y = row_ahead(d_y, d_y_stride, r, rows, count) + begin;
+      const float* next_x = row_ahead(x, x_stride, r, rows, count) + begin;
       const F32Of<Arch> row_mean = S::set(mean[r]);
       const F32Of<Arch> row_rstd = S::set(rstd[r]);
       for_each_vector<Arch>(count, [=, &gamma_sums, &beta_sums](std::size_t c, auto span) noexcept {
+        ask_for<Arch>(next_d_y + c);
+        ask_for<Arch>(next_x + c);
         const F32Of<Arch> d = span.load(d_y_row + c);
         const F32Of<Arch> x_hat = (span.load(x_row + c) - row_mean) * row_rstd;
         span.store(gamma_sums + c, S::fma(d, x_hat, span.load(gamma_sums + c)));

@@ -37,7 +37,7 @@ inline double exp_sum(std::size_t n, const float* x, float max, Keep keep) noexc
         accumulate<Arch>(count, Sum<Arch>{}, [=](Sum<Arch>& s, std::size_t i, auto span) noexcept {
           // Lanes beyond the row hold -inf and add nothing.
           const F32Of<Arch> e =
-              exp_vector<Arch>(span.load(x + begin + i, -__builtin_inff()) - shift);
+              exp_below_overflow<Arch>(span.load(x + begin + i, -__builtin_inff()) - shift);
           keep(begin + i, span, e);
           s.value = s.value + e;
         });
@@ -52,25 +52,39 @@ inline bool has_nan(std::size_t n, const float* x) noexcept {
   return found;
 }
 
+// Rows up to this length can stream: their exponentials wait here and not in the result, which
+// would bring it into the caches.
+inline constexpr std::size_t kStreamedRow = 8192;
+
 template <class Arch>
 void softmax_simd(std::size_t rows, std::size_t cols, const float* x, std::size_t x_stride,
                   float* y, std::size_t y_stride) noexcept {
+  const bool stream = cols <= kStreamedRow && y != x && streams(rows * cols);
+  alignas(64) float aside[kStreamedRow];
   for (std::size_t r = 0; r < rows; ++r) {
     const float* x_row = x + r * x_stride;
+    const float* next = row_ahead(x, x_stride, r, rows, cols);
     float* y_row = y + r * y_stride;
     const float max = row_max<Arch>(cols, x_row);
     if (max == -__builtin_inff() && !has_nan(cols, x_row)) {
       // Fully masked: -inf - -inf would be NaN.
-      map_vector<Arch>(cols, x_row, y_row,
-                       [](F32Of<Arch>) noexcept { return Simd<Arch>::set(0.0f); });
+      for_each_vector<Arch>(cols, [y_row](std::size_t i, auto span) noexcept {
+        span.store(y_row + i, Simd<Arch>::set(0.0f));
+      });
       continue;
     }
+    float* exponentials = stream ? aside : y_row;
     const double sum = exp_sum<Arch>(
-        cols, x_row, max,
-        [y_row](std::size_t i, auto span, F32Of<Arch> e) noexcept { span.store(y_row + i, e); });
+        cols, x_row, max, [exponentials, next](std::size_t i, auto span, F32Of<Arch> e) noexcept {
+          ask_for<Arch>(next + i);
+          span.store(exponentials + i, e);
+        });
     const F32Of<Arch> factor = Simd<Arch>::set(static_cast<float>(1.0 / sum));
-    map_vector<Arch>(cols, y_row, y_row, [factor](F32Of<Arch> e) noexcept { return e * factor; });
+    write_row<Arch>(stream, cols, y_row, [=](std::size_t i, auto span) noexcept {
+      span.store(y_row + i, span.load(exponentials + i) * factor);
+    });
   }
+  if (stream) Simd<Arch>::fence();
 }
 
 // Forward: y = exp(x - max) / sum, whose Jacobian is diag(y) - y y^T.
@@ -78,17 +92,25 @@ template <class Arch>
 void softmax_backward_simd(std::size_t rows, std::size_t cols, const float* y, std::size_t y_stride,
                            const float* d_y, std::size_t d_y_stride, float* d_x,
                            std::size_t d_x_stride) noexcept {
+  const bool stream = d_x != y && d_x != d_y && streams(rows * cols);
   for (std::size_t r = 0; r < rows; ++r) {
     const float* y_row = y + r * y_stride;
     const float* d_y_row = d_y + r * d_y_stride;
+    float* d_x_row = d_x + r * d_x_stride;
+    const float* next_y = row_ahead(y, y_stride, r, rows, cols);
+    const float* next_d_y = row_ahead(d_y, d_y_stride, r, rows, cols);
     const auto dot =
         accumulate<Arch>(cols, Sum<Arch>{}, [=](Sum<Arch>& s, std::size_t i, auto span) noexcept {
           s.value = Simd<Arch>::fma(span.load(y_row + i), span.load(d_y_row + i), s.value);
         });
     const F32Of<Arch> mean = Simd<Arch>::set(dot.total());
-    map_vector<Arch>(cols, y_row, d_y_row, d_x + r * d_x_stride,
-                     [mean](F32Of<Arch> p, F32Of<Arch> d) noexcept { return p * (d - mean); });
+    write_row<Arch>(stream, cols, d_x_row, [=](std::size_t i, auto span) noexcept {
+      ask_for<Arch>(next_y + i);
+      ask_for<Arch>(next_d_y + i);
+      span.store(d_x_row + i, span.load(y_row + i) * (span.load(d_y_row + i) - mean));
+    });
   }
+  if (stream) Simd<Arch>::fence();
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 namespace glassgpt::tokenizer {
 
@@ -13,15 +14,21 @@ struct AsciiMasks {
   std::uint64_t beyond_ascii;
 };
 
-// Reads 64 bytes at `block`.
-using AsciiMasksFn = void (*)(const char* block, AsciiMasks& masks) noexcept;
+// The ways to read them, the fastest first.
+enum class MaskIsa { kAvx512Vbmi2, kAvx512, kAvx2, kSse2, kNeon, kScalar };
+constexpr MaskIsa kMaskIsas[] = {MaskIsa::kAvx512Vbmi2, MaskIsa::kAvx512, MaskIsa::kAvx2,
+                                 MaskIsa::kSse2,        MaskIsa::kNeon,   MaskIsa::kScalar};
 
-// The fastest way that this CPU has, chosen once. GLASSGPT_ISA holds it to the instruction set that
-// it names.
-AsciiMasksFn ascii_masks() noexcept;
+std::string_view mask_isa_name(MaskIsa isa) noexcept;
+// Whether this CPU and this build have it.
+bool has_mask_isa(MaskIsa isa) noexcept;
 
-// Each way by its name, null where this CPU or this build does not have it: for tests.
-AsciiMasksFn ascii_masks_of(const char* isa) noexcept;
+// The fastest that this CPU has, chosen once. GLASSGPT_ISA holds it to the instruction set that it
+// names.
+MaskIsa mask_isa() noexcept;
+
+// Reads 64 bytes at `block`; has_mask_isa(isa) must hold.
+void read_ascii_masks(MaskIsa isa, const char* block, AsciiMasks& masks) noexcept;
 
 inline std::uint64_t low_mask(std::uint32_t bits) noexcept {
   return bits >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << bits) - 1;

@@ -1,5 +1,12 @@
 #include "tokenizer/block_splitter.h"
 
+#include <array>
+#include <bit>
+
+#include "tokenizer/ascii_masks_isa.h"
+
+#define GLASSGPT_INLINE __attribute__((always_inline)) inline
+
 namespace glassgpt::tokenizer {
 namespace {
 
@@ -68,14 +75,15 @@ struct Block {
 
 // Which starts do not depend on what follows the block: those before its last two bytes, for a
 // contraction has three, and not those within spaces that reach its end.
-std::uint64_t certain(std::uint64_t spaces, std::uint32_t length) noexcept {
+GLASSGPT_INLINE std::uint64_t certain(std::uint64_t spaces, std::uint32_t length) noexcept {
   const std::uint32_t run = static_cast<std::uint32_t>(
       std::countl_one(spaces << (64 - length)));  // spaces at the end of the block
   const std::uint32_t known = run == 0 ? length : length - run + 1;
   return low_mask(known < length - 2 ? known : length - 2) & ~std::uint64_t{1};
 }
 
-std::uint64_t gpt2_starts(const char* text, const AsciiMasks& masks, const Block& block) noexcept {
+GLASSGPT_INLINE std::uint64_t gpt2_starts(const char* text, const AsciiMasks& masks,
+                                          const Block& block) noexcept {
   std::uint64_t starts = (block.first_of(block.letters) | block.first_of(block.numbers) |
                           block.first_of(block.symbols)) &
                          ~(block.blanks << 1);
@@ -93,8 +101,8 @@ std::uint64_t gpt2_starts(const char* text, const AsciiMasks& masks, const Block
 }
 
 // 's and the like at the begin of a piece: what follows them begins one.
-std::uint64_t cl100k_starts(const char* text, const AsciiMasks& masks,
-                            const Block& block) noexcept {
+GLASSGPT_INLINE std::uint64_t cl100k_starts(const char* text, const AsciiMasks& masks,
+                                            const Block& block) noexcept {
   const std::uint64_t absorbed = block.line_ends_after_symbols(block.newlines);
   const std::uint64_t spaces = block.spaces & ~absorbed;
   const std::uint64_t symbols = block.first_of(block.symbols) & ~(block.blanks << 1);
@@ -113,7 +121,8 @@ std::uint64_t cl100k_starts(const char* text, const AsciiMasks& masks,
   return starts;
 }
 
-std::uint64_t o200k_starts(const char* text, const AsciiMasks& masks, const Block& block) noexcept {
+GLASSGPT_INLINE std::uint64_t o200k_starts(const char* text, const AsciiMasks& masks,
+                                           const Block& block) noexcept {
   const std::uint64_t absorbed =
       block.line_ends_after_symbols(block.newlines | (masks.slashes & block.symbols));
   const std::uint64_t spaces = block.spaces & ~absorbed;
@@ -140,11 +149,11 @@ std::uint64_t o200k_starts(const char* text, const AsciiMasks& masks, const Bloc
   return starts;
 }
 
-}  // namespace
-
+// Where pieces certainly begin among the first `length` bytes (ASCII all) of a block that begins
+// with a piece; the text may go on behind them in any way. Bit 0 is not set.
 template <SplitPattern kPattern>
-std::uint64_t certain_starts(const char* text, const AsciiMasks& masks,
-                             std::uint32_t length) noexcept {
+GLASSGPT_INLINE std::uint64_t certain_starts(const char* text, const AsciiMasks& masks,
+                                             std::uint32_t length) noexcept {
   const Block block(masks, length);
   std::uint64_t starts;
   if constexpr (kPattern == SplitPattern::kGpt2) {
@@ -157,11 +166,141 @@ std::uint64_t certain_starts(const char* text, const AsciiMasks& masks,
   return starts & certain(block.spaces, length);
 }
 
-template std::uint64_t certain_starts<SplitPattern::kGpt2>(const char*, const AsciiMasks&,
-                                                           std::uint32_t) noexcept;
-template std::uint64_t certain_starts<SplitPattern::kCl100k>(const char*, const AsciiMasks&,
-                                                             std::uint32_t) noexcept;
-template std::uint64_t certain_starts<SplitPattern::kO200k>(const char*, const AsciiMasks&,
-                                                            std::uint32_t) noexcept;
+// The begins of a block, of which bit 0 is not one; 0 if there are none, or if so little of it is
+// ASCII that it costs more than it gives.
+template <SplitPattern kPattern>
+GLASSGPT_INLINE std::uint64_t block_starts(const char* at, const AsciiMasks& masks) noexcept {
+  constexpr std::uint32_t kWorthwhile = 8;
+  const auto length = static_cast<std::uint32_t>(std::countr_zero(masks.beyond_ascii));
+  return length < kWorthwhile ? 0 : certain_starts<kPattern>(at, masks, length);
+}
+
+// Writes the begins, of which there are some, and returns their end.
+GLASSGPT_INLINE const char** write_starts(const char* at, std::uint64_t starts,
+                                          const char** out) noexcept {
+  const char** const behind = out + std::popcount(starts);
+  // Eight at a time, whether there are as many or not: no branch that depends on their number. Of
+  // no bits, bit 64 is the first one.
+  do {
+    for (std::size_t i = 0; i < kStartsAtOnce; ++i) {
+      out[i] = at + std::countr_zero(starts);
+      starts &= starts - 1;
+    }
+    out += kStartsAtOnce;
+  } while (starts != 0);
+  return behind;
+}
+
+// The same loop for each instruction set: what is inlined into it takes its set.
+template <SplitPattern kPattern, void (*kReadMasks)(const char*, AsciiMasks&) noexcept>
+const char** split_blocks_with(const char* at, const char* end, const char** out,
+                               const char** limit) noexcept {
+  AsciiMasks masks;
+  while (out <= limit && end - at >= std::ptrdiff_t{kMaskBytes}) {
+    kReadMasks(at, masks);
+    const std::uint64_t starts = block_starts<kPattern>(at, masks);
+    if (starts == 0) break;
+    out = write_starts(at, starts, out);
+    at += 63 - std::countl_zero(starts);
+  }
+  return out;
+}
+
+#if defined(__x86_64__)
+
+template <SplitPattern kPattern>
+__attribute__((target("avx2,bmi,bmi2,lzcnt,popcnt"))) const char** split_blocks_avx2(
+    const char* at, const char* end, const char** out, const char** limit) noexcept {
+  AsciiMasks masks;
+  while (out <= limit && end - at >= std::ptrdiff_t{kMaskBytes}) {
+    avx2_masks(at, masks);
+    const std::uint64_t starts = block_starts<kPattern>(at, masks);
+    if (starts == 0) break;
+    out = write_starts(at, starts, out);
+    at += 63 - std::countl_zero(starts);
+  }
+  return out;
+}
+
+template <SplitPattern kPattern>
+__attribute__((target("avx512f,avx512bw,bmi,bmi2,lzcnt,popcnt"))) const char** split_blocks_avx512(
+    const char* at, const char* end, const char** out, const char** limit) noexcept {
+  AsciiMasks masks;
+  while (out <= limit && end - at >= std::ptrdiff_t{kMaskBytes}) {
+    avx512_masks(at, masks);
+    const std::uint64_t starts = block_starts<kPattern>(at, masks);
+    if (starts == 0) break;
+    out = write_starts(at, starts, out);
+    at += 63 - std::countl_zero(starts);
+  }
+  return out;
+}
+
+// Here one instruction makes numbers of bits.
+#define GLASSGPT_VBMI2 __attribute__((target("avx512f,avx512bw,avx512vbmi2,bmi,bmi2,lzcnt,popcnt")))
+
+GLASSGPT_VBMI2 inline const char** write_starts_vbmi2(const char* at, std::uint64_t starts,
+                                                      const char** out) noexcept {
+  alignas(64) static constexpr auto kPlaces = [] {
+    std::array<std::uint8_t, kMaskBytes> places{};
+    for (std::uint8_t i = 0; i < kMaskBytes; ++i) places[i] = i;
+    return places;
+  }();
+  __m512i places = _mm512_maskz_compress_epi8(starts, _mm512_load_si512(kPlaces.data()));
+  const __m512i base = _mm512_set1_epi64(reinterpret_cast<long long>(at));
+  const char** const behind = out + std::popcount(starts);
+  do {
+    __m128i next = _mm512_maskz_extracti32x4_epi32(0xF, places, 0);
+    _mm512_storeu_si512(out, _mm512_add_epi64(base, _mm512_maskz_cvtepu8_epi64(0xFF, next)));
+    next = _mm_bsrli_si128(next, 8);
+    _mm512_storeu_si512(out + 8, _mm512_add_epi64(base, _mm512_maskz_cvtepu8_epi64(0xFF, next)));
+    places = _mm512_maskz_alignr_epi64(0x3F, places, places, 2);
+    out += 16;
+  } while (out < behind);
+  return behind;
+}
+
+template <SplitPattern kPattern>
+GLASSGPT_VBMI2 const char** split_blocks_vbmi2(const char* at, const char* end, const char** out,
+                                               const char** limit) noexcept {
+  AsciiMasks masks;
+  while (out <= limit && end - at >= std::ptrdiff_t{kMaskBytes}) {
+    avx512_masks(at, masks);
+    const std::uint64_t starts = block_starts<kPattern>(at, masks);
+    if (starts == 0) break;
+    out = write_starts_vbmi2(at, starts, out);
+    at += 63 - std::countl_zero(starts);
+  }
+  return out;
+}
+
+#endif
+
+}  // namespace
+
+template <SplitPattern kPattern>
+SplitBlocksFn split_blocks_of(MaskIsa isa) noexcept {
+  switch (isa) {
+#if defined(__x86_64__)
+    case MaskIsa::kAvx512Vbmi2:
+      return split_blocks_vbmi2<kPattern>;
+    case MaskIsa::kAvx512:
+      return split_blocks_avx512<kPattern>;
+    case MaskIsa::kAvx2:
+      return split_blocks_avx2<kPattern>;
+    case MaskIsa::kSse2:
+      return split_blocks_with<kPattern, sse2_masks>;
+#elif defined(__aarch64__)
+    case MaskIsa::kNeon:
+      return split_blocks_with<kPattern, neon_masks>;
+#endif
+    default:
+      return split_blocks_with<kPattern, scalar_masks>;
+  }
+}
+
+template SplitBlocksFn split_blocks_of<SplitPattern::kGpt2>(MaskIsa) noexcept;
+template SplitBlocksFn split_blocks_of<SplitPattern::kCl100k>(MaskIsa) noexcept;
+template SplitBlocksFn split_blocks_of<SplitPattern::kO200k>(MaskIsa) noexcept;
 
 }  // namespace glassgpt::tokenizer

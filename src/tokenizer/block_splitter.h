@@ -6,8 +6,8 @@
 // block's begin.
 #pragma once
 
-#include <bit>
-#include <cstdint>
+#include <array>
+#include <cstddef>
 #include <string_view>
 
 #include "tokenizer/ascii_masks.h"
@@ -15,43 +15,41 @@
 
 namespace glassgpt::tokenizer {
 
-// Where pieces certainly begin among the first `length` bytes (ASCII all) of a block that begins
-// with a piece; the text may go on behind them in any way. Bit 0 is not set.
-template <SplitPattern kPattern>
-std::uint64_t certain_starts(const char* text, const AsciiMasks& masks,
-                             std::uint32_t length) noexcept;
+// Writes to `out` where the pieces behind the one at `at` begin, in order, as far as blocks can
+// tell; returns the end of what it wrote. The last begin is the begin of a piece whose end is not
+// known yet. Goes on while `out` is not beyond `limit`, behind which there must be room for
+// kBlockRoom.
+using SplitBlocksFn = const char** (*)(const char* at, const char* end, const char** out,
+                                       const char** limit) noexcept;
 
-extern template std::uint64_t certain_starts<SplitPattern::kGpt2>(const char*, const AsciiMasks&,
-                                                                  std::uint32_t) noexcept;
-extern template std::uint64_t certain_starts<SplitPattern::kCl100k>(const char*, const AsciiMasks&,
-                                                                    std::uint32_t) noexcept;
-extern template std::uint64_t certain_starts<SplitPattern::kO200k>(const char*, const AsciiMasks&,
-                                                                   std::uint32_t) noexcept;
+constexpr std::size_t kStartsAtOnce = 8;  // as few as that cost as much
+constexpr std::size_t kBlockRoom = kMaskBytes + 2 * kStartsAtOnce;
+
+// has_mask_isa(isa) must hold.
+template <SplitPattern kPattern>
+SplitBlocksFn split_blocks_of(MaskIsa isa) noexcept;
+
+extern template SplitBlocksFn split_blocks_of<SplitPattern::kGpt2>(MaskIsa) noexcept;
+extern template SplitBlocksFn split_blocks_of<SplitPattern::kCl100k>(MaskIsa) noexcept;
+extern template SplitBlocksFn split_blocks_of<SplitPattern::kO200k>(MaskIsa) noexcept;
+
+// Whether a block of ASCII may be there.
+inline bool may_begin_block(const char* at, const char* end) noexcept {
+  return end - at >= static_cast<std::ptrdiff_t>(kMaskBytes) && static_cast<signed char>(*at) >= 0;
+}
 
 // Calls visit(begin, end) for each piece of the text, in order.
 template <SplitPattern kPattern, class Visit>
-void for_each_piece(std::string_view text, Visit visit) {
-  const AsciiMasksFn read_masks = ascii_masks();
+void for_each_piece(std::string_view text, Visit visit, MaskIsa isa = mask_isa()) {
+  const SplitBlocksFn split_blocks = split_blocks_of<kPattern>(isa);
+  std::array<const char*, 1 + kBlockRoom> begins;
   const char* at = text.data();
   const char* const end = at + text.size();
-  AsciiMasks masks;
   while (at < end) {
-    // A block with less ASCII than this at its begin costs more than it gives.
-    constexpr int kWorthwhile = 8;
-    if (end - at >= static_cast<std::ptrdiff_t>(kMaskBytes) && static_cast<signed char>(*at) >= 0) {
-      read_masks(at, masks);
-      const int length = std::countr_zero(masks.beyond_ascii);
-      if (length >= kWorthwhile) {
-        const char* const block = at;
-        std::uint64_t starts =
-            certain_starts<kPattern>(block, masks, static_cast<std::uint32_t>(length));
-        for (; starts != 0; starts &= starts - 1) {
-          const char* const start = block + std::countr_zero(starts);
-          visit(at, start);
-          at = start;
-        }
-        if (at != block) continue;
-      }
+    if (may_begin_block(at, end)) {
+      const char** const behind = split_blocks(at, end, begins.data(), begins.data());
+      for (const char** next = begins.data(); next < behind; at = *next++) visit(at, *next);
+      if (behind != begins.data()) continue;
     }
     const char* const next = piece_end_of<kPattern>(at, end);
     visit(at, next);

@@ -5,40 +5,71 @@
 #include <algorithm>
 #include <memory>
 #include <new>
+#include <utility>
+
+#include "tokenizer/huge_pages.h"
 
 namespace glassgpt::tokenizer {
-namespace {
-
-constexpr std::size_t kHugePage = std::size_t{2} << 20;
-
-}  // namespace
 
 PieceCache::PieceCache() {
-  void* start = memory_ = mmap(nullptr, kAllBytes + kHugePage, PROT_READ | PROT_WRITE,
-                               MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  const std::size_t line_bytes = sizeof(Line) << kLineBits;
+  const std::size_t long_bytes = sizeof(LongEntry) << kLongBits;
+  const std::size_t all = line_bytes + long_bytes + kChunkIds * sizeof(TokenId);
+  bytes_ = (all + kHugePage - 1) / kHugePage * kHugePage + kHugePage;
+  memory_ = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory_ == MAP_FAILED) throw std::bad_alloc();
-  std::size_t space = kAllBytes + kHugePage;
-  std::align(kHugePage, kAllBytes, start, space);
-  lines_ = static_cast<Line*>(start);
-  long_entries_ = reinterpret_cast<LongEntry*>(lines_ + (std::size_t{1} << kLineBits));
-  // Pieces lie anywhere in it: with small pages, half of them would miss the page table's cache.
-  madvise(start, kAllBytes, MADV_HUGEPAGE);
+  void* start = memory_;
+  std::size_t space = bytes_;
+  std::align(kHugePage, all, start, space);
+  prefer_huge_pages(start, space);
+  char* at = static_cast<char*>(start);
+  const auto take = [&at](std::size_t bytes) { return std::exchange(at, at + bytes); };
+  lines_ = reinterpret_cast<Line*>(take(line_bytes));
+  long_entries_ = reinterpret_cast<LongEntry*>(take(long_bytes));
+  chunk_ = reinterpret_cast<TokenId*>(at);
 }
 
-PieceCache::~PieceCache() { munmap(memory_, kAllBytes + kHugePage); }
+PieceCache::~PieceCache() { munmap(memory_, bytes_); }
 
+std::size_t PieceCache::find_elsewhere(Line& line, PieceKey key, TokenId* out,
+                                       bool& is_long) noexcept {
+  is_long = line[0].key == key || line[1].key == key;  // and find() found no ids there
+  if (is_long || line[1].key == PieceKey{}) return 0;  // a line that is not full has lost nothing
+  for (Entry& entry : neighbour(line)) {
+    if (!(entry.key == key)) continue;
+    std::swap(entry, line[1]);  // next time it is found at once
+    const std::size_t count = copy(line[1], out);
+    is_long = count == 0;
+    return count;
+  }
+  return 0;
+}
+
+// The line's older entry goes on to the neighbour if there is an empty place.
 void PieceCache::insert(Line& line, PieceKey key, std::span<const TokenId> ids) noexcept {
+  const auto is_empty = [](const Entry& entry) { return entry.key == PieceKey{}; };
+  if (!is_empty(line[1])) {
+    Line& next = neighbour(line);
+    for (Entry& entry : next) {
+      if (!is_empty(entry)) continue;
+      entry = line[1];
+      break;
+    }
+  }
   line[1] = line[0];
   line[0].key = key;
-  for (std::size_t i = 0; i < kMaxTokens; ++i) line[0].ids[i] = i < ids.size() ? ids[i] : 0;
-  line[0].ids[0] |= static_cast<TokenId>(ids.size()) << kCountShift;
+  const std::size_t count = ids.size() <= kMaxTokens ? ids.size() : 0;
+  for (std::size_t i = 0; i < kMaxTokens; ++i) line[0].ids[i] = i < count ? ids[i] : 0;
+  line[0].ids[0] |= static_cast<TokenId>(count) << kCountShift;
 }
 
-void PieceCache::LongEntry::set(std::string_view piece, std::span<const TokenId> tokens) noexcept {
+void PieceCache::LongEntry::set(std::string_view piece, bool as_part,
+                                std::span<const TokenId> tokens) noexcept {
   std::copy(piece.begin(), piece.end(), bytes.begin());
   std::copy(tokens.begin(), tokens.end(), ids.begin());
   length = static_cast<std::uint8_t>(piece.size());
   count = static_cast<std::uint8_t>(tokens.size());
+  is_part = as_part;
 }
 
 PieceCache& PieceCache::of_thread(std::uint64_t tokenizer) {

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tokenizer/block_splitter.h"
 #include "tokenizer/parts.h"
 #include "tokenizer/piece_cache.h"
 
@@ -14,7 +15,7 @@ namespace glassgpt::tokenizer {
 // For one call of encode() on one thread.
 class TextEncoder {
  public:
-  // `bytes`: about how much text will come.
+  // `bytes`: how much text will come, or a guess.
   TextEncoder(const Tokenizer::Parts& parts, std::size_t bytes);
 
   // Ordinary text that is split by itself, all of whose bytes have a token.
@@ -25,41 +26,69 @@ class TextEncoder {
   std::vector<TokenId> take();
 
  private:
-  // Pieces, and parts of long pieces, that wait, in order, for the cache's memory to arrive.
-  struct Waiting {
+  // Pieces, one behind the other. Three short loops instead of one long one: where all begin; what
+  // their keys are, and to ask for the cache's lines; and, while the next batch is filled and the
+  // lines arrive, nothing. Then, what the lines say.
+  struct Batch {
+    static constexpr std::size_t kFull = 96;
+    static constexpr std::size_t kRoom = kFull + kBlockRoom;
+
+    std::array<const char*, kRoom + 1> begins;  // one more than pieces: the end of the last
+    std::array<std::uint8_t, kRoom> is_part;    // 1: of a piece that is not looked up as a whole
+    std::array<PieceKey, kRoom> keys;
+    std::array<PieceCache::Line*, kRoom> lines;
+    std::size_t count;
+  };
+
+  // A piece, or a part of one.
+  struct Piece {
     std::string_view bytes;
-    PieceKey key;  // of a short one
+    bool is_part;
+    PieceKey key;  // these two of a short one
     PieceCache::Line* line;
-    PieceCache::LongEntry* entry;  // of a longer one; null if it is too long for the cache, too
-    bool is_piece;
 
     bool is_short() const noexcept { return bytes.size() <= PieceKey::kMaxBytes; }
   };
 
   template <SplitPattern kPattern>
-  void add_pieces(std::string_view text);
-  void add_piece(const char* begin, const char* end, const char* text_end);
-  bool add_parts(const char* begin, const char* end, const char* text_end);
-  void wait_for(const char* begin, const char* end, const char* text_end, bool is_piece);
-  void look_up(std::size_t count);
-  void look_up_long(const Waiting& waiting);
-  void add_new(const Waiting& waiting);
-  void merge(const Waiting& waiting);
+  void add_pieces(const char* at);
+  void start_batches(const char* at) noexcept;
+  void finish_batch();
+  void finish_batches();
+  void read_keys(Batch& batch) const noexcept;
+  void look_up(const Batch& batch);
+
+  // Wide characters are those of three bytes (wide_text.cpp).
+  template <SplitPattern kPattern>
+  const char* add_wide_piece(const char* begin);
+  template <class Accept>
+  const char* add_parts(const char* at, const char* end, TokenBoundaries::Wide& before,
+                        Accept accept);
+
+  void add_new(const Piece& piece);
+  void tokens_of(const Piece& piece, std::vector<TokenId>& ids) const;
   void append(std::span<const TokenId> ids);
   void make_room(std::size_t tokens);
-  void grow(std::size_t tokens);
+  void flush();
 
   const Tokenizer::Parts& parts_;
   PieceCache& cache_;
-  std::vector<TokenId> ids_;  // as long as there is room; used_ of them are meant
-  std::size_t used_ = 0;
+  const SplitBlocksFn split_blocks_;
+  const std::size_t bytes_;
+  std::size_t bytes_before_ = 0;  // in texts that are done
+  const char* text_ = nullptr;    // the text, how far about its ids are known, and its end
+  const char* done_ = nullptr;
+  const char* end_ = nullptr;
+
+  // Ids gather in a small place that stays in the CPU's cache; the vector is written once.
+  TokenId* const chunk_;
+  TokenId* out_;
+  std::vector<TokenId> ids_;
   std::vector<TokenId> new_ids_;
 
-  static constexpr std::ptrdiff_t kMinCut = 6;  // bytes: two characters
-  // A ring. The older half is looked up when it is full: its memory has had time to come.
-  static constexpr std::size_t kWaiting = 64;
-  std::array<Waiting, kWaiting> waiting_;
-  std::size_t first_waiting_ = 0, next_waiting_ = 0;  // counted on and on
+  Batch batches_[2];
+  Batch* filling_ = &batches_[0];
+  Batch* waiting_ = &batches_[1];
 };
 
 }  // namespace glassgpt::tokenizer

@@ -33,7 +33,7 @@ class WholeTokens {
 
  private:
   struct Slot {
-    PieceKey key;
+    PieceKey key{};
     TokenId id = kNoToken;
   };
 

@@ -267,21 +267,26 @@ std::string random_ascii(std::mt19937& random) {
   return text;
 }
 
-// The splitter of whole texts, whose blocks of 64 bytes must not show.
+// The splitter of whole texts, whose blocks of 64 bytes must not show, on every instruction set.
 template <SplitPattern kPattern>
 void expect_blocks_equal(const Pattern& pattern) {
   std::mt19937 random(8);
   for (int i = 0; i < 20000; ++i) {
     std::string text(random() % 70, "x '1"[i % 4]);
     for (auto parts = 1 + random() % 3; parts > 0; --parts) text += random_ascii(random);
-    std::vector<std::size_t> ends;
-    const char* expected_begin = text.data();
-    for_each_piece<kPattern>(text, [&](const char* begin, const char* end) {
-      ASSERT_EQ(begin, expected_begin);
-      expected_begin = end;
-      ends.push_back(static_cast<std::size_t>(end - text.data()));
-    });
-    ASSERT_EQ(ends, split_by_pattern(pattern, text)) << ::testing::PrintToString(text);
+    const std::vector<std::size_t> expected = split_by_pattern(pattern, text);
+    for (const MaskIsa isa : kMaskIsas) {
+      if (!has_mask_isa(isa)) continue;
+      std::vector<std::size_t> ends;
+      const char* expected_begin = text.data();
+      const auto visit = [&](const char* begin, const char* end) {
+        ASSERT_EQ(begin, expected_begin);
+        expected_begin = end;
+        ends.push_back(static_cast<std::size_t>(end - text.data()));
+      };
+      for_each_piece<kPattern>(text, visit, isa);
+      ASSERT_EQ(ends, expected) << mask_isa_name(isa) << ": " << ::testing::PrintToString(text);
+    }
   }
 }
 
@@ -296,9 +301,8 @@ TEST(Split, O200kBlocksEqualItsPattern) {
 TEST(AsciiMasks, AreTheSameOnEveryIsa) {
   std::mt19937 random(9);
   int found = 0;
-  for (const char* isa : {"sse2", "avx2", "avx512", "neon64"}) {
-    const AsciiMasksFn fast = ascii_masks_of(isa);
-    if (fast == nullptr) continue;
+  for (const MaskIsa isa : kMaskIsas) {
+    if (!has_mask_isa(isa) || isa == MaskIsa::kScalar) continue;
     ++found;
     for (int i = 0; i < 2000; ++i) {
       char block[kMaskBytes];
@@ -306,13 +310,12 @@ TEST(AsciiMasks, AreTheSameOnEveryIsa) {
         block[byte] = static_cast<char>(i < 4 ? 64 * static_cast<std::size_t>(i) + byte : random());
       }
       AsciiMasks expected, masks;
-      ascii_masks_of("scalar")(block, expected);
-      fast(block, masks);
-      ASSERT_EQ(std::memcmp(&masks, &expected, sizeof masks), 0) << isa << " " << i;
+      read_ascii_masks(MaskIsa::kScalar, block, expected);
+      read_ascii_masks(isa, block, masks);
+      ASSERT_EQ(std::memcmp(&masks, &expected, sizeof masks), 0) << mask_isa_name(isa) << " " << i;
     }
   }
   EXPECT_GE(found, 1) << "only the scalar way was there to be tested";
-  EXPECT_EQ(ascii_masks_of("no such thing"), nullptr);
 }
 
 std::vector<std::string> pieces(SplitPattern pattern, const std::string& text) {

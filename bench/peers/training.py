@@ -3,8 +3,9 @@
 
     bench/peers/training.py --build build --text TEXT [--steps 200] [--model mini|124m] [--rounds 3]
 
-Same initial weights, batches, hyper-parameters and threads. First the losses are compared, then steps are
-timed in turns, the other side stopped meanwhile. Needs Debian's python3-torch and python3-numpy.
+Same initial weights, batches, hyper-parameters and threads. First the losses are compared with those of PyTorch in
+double precision, then steps are timed in turns, the other side stopped meanwhile. Needs Debian's python3-torch and
+python3-numpy.
 """
 
 import argparse
@@ -33,7 +34,7 @@ MINI = {
 }
 # Shape, sequences and tokens of a step, learning rate, steps of warm-up.
 SETTINGS = {"mini": (MINI, 16, 256, 1e-3, 50), "124m": (model_files.GPT2_124M, 4, 64, 3e-4, 50)}
-# The largest relative difference of a step's loss that is still timed.
+# The largest relative difference of a step's loss to that in double precision with which ours is still timed.
 ALLOWED = 1e-3
 
 
@@ -100,27 +101,30 @@ def start(options, arguments):
     environment = {"OMP_WAIT_POLICY": options.wait_policy, "OPENBLAS_NUM_THREADS": str(options.threads)}
     if options.openblas_core:
         environment["OPENBLAS_CORETYPE"] = options.openblas_core
-    return Contender("glassgpt", ours, {}), Contender("PyTorch", torch, environment)
+    return (
+        Contender("glassgpt", ours, {}),
+        Contender("PyTorch", torch, environment),
+        Contender("PyTorch float64", [*torch, "float64"], environment),
+    )
 
 
-def compare(ours, torch, steps):
-    """The largest relative difference of the losses, step by step, and both curves."""
-    curves = [np.array(one.ask(f"train {steps}")["losses"]) for one in (ours, torch)]
-    return float(np.abs(curves[0] / curves[1] - 1).max()), curves
-
-
-def report(options, sequences, tokens, ours, torch):
-    difference, curves = compare(ours, torch, options.steps)
+def report(options, sequences, tokens, ours, torch, oracle):
+    """What both sides' losses differ from the oracle's by, relative, the worst step; and the times, if ours may be timed."""
+    curves = {one.name: np.array(one.ask(f"train {options.steps}")["losses"]) for one in (ours, torch, oracle)}
+    oracle.close()
+    differences = {
+        one.name: float(np.abs(curves[one.name] / curves[oracle.name] - 1).max()) for one in (ours, torch)
+    }
     result = {
         "model": options.model,
         "steps": options.steps,
         "sequences": sequences,
         "tokens": tokens,
-        "first_and_last_loss": [[float(curve[0]), float(curve[-1])] for curve in curves],
-        "largest_relative_difference": difference,
+        "first_and_last_loss": {name: [float(curve[0]), float(curve[-1])] for name, curve in curves.items()},
+        "largest_relative_difference": differences,
         "cpu": platform.processor(),
     }
-    if not difference <= ALLOWED:
+    if not differences[ours.name] <= ALLOWED:
         return result
     ms = {one.name: [] for one in (ours, torch)}
     for _ in range(options.rounds):
@@ -135,9 +139,9 @@ def report(options, sequences, tokens, ours, torch):
 
 
 def show(result):
-    print(f"{result['model']}: losses of {result['steps']} steps of {result['sequences']} x {result['tokens']} tokens: first and last "
-          f"{result['first_and_last_loss']}, "
-          f"largest relative difference {result['largest_relative_difference']:.1e}")
+    print(f"{result['model']}: losses of {result['steps']} steps of {result['sequences']} x {result['tokens']} tokens, "
+          "relative to PyTorch in float64, the worst step: "
+          + ", ".join(f"{name} {value:.1e}" for name, value in result["largest_relative_difference"].items()))
     if "times_as_fast" not in result:
         print(f"more than {ALLOWED:.0e}: not timed")
         return
@@ -180,12 +184,12 @@ def main():
     batches = os.path.join(options.work, f"{options.model}.ids")
     make_batches(options, options.tokenizer, sequences, tokens, batches)
     numbers = [str(n) for n in (sequences, tokens, rate, warmup, options.threads)]
-    ours, torch = start(options, [directory, batches, *numbers])
+    contenders = start(options, [directory, batches, *numbers])
     try:
-        result = report(options, sequences, tokens, ours, torch)
+        result = report(options, sequences, tokens, *contenders)
     finally:
-        ours.close()
-        torch.close()
+        for one in contenders:
+            one.close()
     show(result)
     if options.json:
         with open(options.json, "w", encoding="utf-8") as file:

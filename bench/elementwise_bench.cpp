@@ -19,12 +19,25 @@
 #include "bench/result.h"
 #include "kernels/dispatch.h"
 #include "kernels/reference_table.h"
+#include "kernels/streaming.h"
 
 namespace glassgpt::bench {
 namespace {
 
 using kernels::KernelTable;
 using kernels::reference_table;
+
+// 32 MiB per array are beyond the caches of one core.
+constexpr std::size_t kColdFloats = std::size_t{1} << 23;
+
+// As many as a last cache cannot keep, also one larger than that: input and output together are
+// half as large again.
+std::size_t memory_floats() {
+  static const std::size_t last_cache = kernels::last_cache_bytes();
+  std::size_t floats = kColdFloats;
+  while (floats * sizeof(float) < last_cache / 4 * 3) floats *= 2;
+  return floats;
+}
 
 struct Shape {
   std::size_t rows, cols;
@@ -51,9 +64,9 @@ struct Case {
     return {.flops = n * operation->flops,
             .read_bytes = read,
             .written_bytes = written,
-            .working_set = !shape.hot            ? HUGE_VAL
-                           : operation->in_place ? read
-                                                 : read + written,
+            .working_set = shape.rows * shape.cols >= memory_floats() ? HUGE_VAL
+                           : operation->in_place                      ? read
+                                                                      : read + written,
             .in_place = operation->in_place};
   }
 };
@@ -115,24 +128,49 @@ double reference_seconds(const Case& c, Arrays& x) {
   const std::string key = std::string(c.operation->name) + "/" + c.shape_name();
   if (const auto found = known.find(key); found != known.end()) return found->second;
   std::vector<double> times;
-  for (int i = 0; i < (c.shape.hot ? 21 : 3); ++i)
+  for (int i = 0; i < (c.shape.hot ? 21 : x.size() > kColdFloats ? 1 : 3); ++i)
     times.push_back(seconds_per_run(c, reference_table(), x));
   std::sort(times.begin(), times.end());
   return known[key] = times[times.size() / 2];
 }
 
-// The same traffic as softmax or GELU, and no work: with ordinary stores, as they have.
-double copy_seconds(const Case& c, Arrays& x) {
-  static const Operation copy = {
-      "copy", Split::kElements, 1, 4, 4, false, [](const KernelTable& t, Arrays& arrays, Part p) {
-        const kernels::TokenId first = 0;
-        t.embedding_gather(1, p.count, &first, arrays.a + p.begin, 0, 1.0f, arrays.out + p.begin,
-                           0);
+// The same traffic as softmax or GELU, and no work. Where the kernels' results stay in the caches,
+// with ordinary stores as they have: a streaming copy may be faster there, but who reads it next
+// pays. Elsewhere the faster of both.
+class Copies {
+ public:
+  explicit Copies(const Case& c) : case_(c) {}
+  void run(Arrays& x) {
+    if (leaves_caches()) streaming_ += seconds_of(kStreaming, x);
+    ordinary_ += seconds_of(kOrdinary, x);  // last, as its stores leave the caches like a kernel's
+  }
+  double seconds() const { return leaves_caches() ? std::min(ordinary_, streaming_) : ordinary_; }
+
+ private:
+  bool leaves_caches() const {
+    return case_.shape.rows * case_.shape.cols * sizeof(float) >= kernels::streaming_threshold();
+  }
+  double seconds_of(const Operation& copy, Arrays& x) const {
+    Case copies = case_;
+    copies.operation = &copy;
+    return seconds_per_run(copies, *case_.table, x);
+  }
+  static const kernels::RoofProbe& probe() {
+    static const kernels::RoofProbe& fastest = *kernels::supported_probes().back();
+    return fastest;
+  }
+  static constexpr Operation kOrdinary = {
+      "copy", Split::kElements, 1, 4, 4, false, [](const KernelTable&, Arrays& x, Part p) {
+        probe().copy(x.a + p.begin, x.out + p.begin, p.count);
       }};
-  Case copies = c;
-  copies.operation = &copy;
-  return seconds_per_run(copies, *kernels::supported_kernels().back(), x);
-}
+  static constexpr Operation kStreaming = {
+      "copy", Split::kElements, 1, 4, 4, false, [](const KernelTable&, Arrays& x, Part p) {
+        probe().streaming_copy(x.a + p.begin, x.out + p.begin, p.count);
+      }};
+
+  const Case& case_;
+  double ordinary_ = 0.0, streaming_ = 0.0;
+};
 
 // The largest difference from the reference, relative to 1 + |expected|, on a part of the shape.
 double max_error(const Case& c) {
@@ -165,10 +203,11 @@ void run_benchmark(benchmark::State& state, const Case& c, const kernels::Roofs&
   }
   Arrays x(c.shape.rows, c.shape.cols);
   const double reference_time = reference_seconds(c, x);
-  double total = 0.0, copy_total = 0.0;
+  double total = 0.0;
+  Copies copies(c);
   for ([[maybe_unused]] auto _ : state) {
     // In turn: the machine's memory is not equally fast at all times.
-    copy_total += copy_seconds(c, x);
+    copies.run(x);
     const double once = seconds_per_run(c, *c.table, x);
     total += once;
     state.SetIterationTime(once);
@@ -181,7 +220,7 @@ void run_benchmark(benchmark::State& state, const Case& c, const kernels::Roofs&
   const double mean = total / static_cast<double>(state.iterations());
   state.counters["ns/element"] = 1e9 * mean / elements;
   state.counters["%copy"] =
-      100.0 * (work.read_bytes + work.written_bytes) / copied * copy_total / total;
+      100.0 * (work.read_bytes + work.written_bytes) / copied * copies.seconds() / total;
   state.counters["x_reference"] = reference_time / mean;
 }
 
@@ -197,15 +236,21 @@ void register_case(const Case& c, const kernels::Roofs& roofs) {
 void register_elementwise_benchmarks(const kernels::Roofs& roofs, const std::vector<int>& threads) {
   std::vector<const KernelTable*> tables = kernels::supported_kernels();
   tables.insert(tables.begin(), &reference_table());
-  // 32 MiB per array are beyond the cache: no run leaves them in one of that size.
-  const std::vector<Shape> arrays = {{1, 2048, true}, {1, 8388608, false}};
-  const std::vector<Shape> matrices = {{8, 256, true}, {4, 1024, true}, {32768, 256, false}};
+  std::vector<Shape> arrays = {{1, 2048, true}, {1, kColdFloats, false}};
+  std::vector<Shape> matrices = {{8, 256, true}, {4, 1024, true}, {kColdFloats / 256, 256, false}};
+  if (const std::size_t floats = memory_floats(); floats > kColdFloats) {
+    arrays.push_back({1, floats, false});
+    matrices.push_back({floats / 256, 256, false});
+  }
   for (const Operation& operation : operations())
     for (const Shape& shape : operation.row_wise() ? matrices : arrays)
       for (const int count : threads) {
         if (shape.hot && count > 1) continue;  // starting a thread takes longer than the work
-        for (const KernelTable* table : tables)
+        for (const KernelTable* table : tables) {
+          const bool takes_minutes = shape.rows * shape.cols > kColdFloats;
+          if (takes_minutes && table == &reference_table()) continue;
           register_case({&operation, table, shape, count}, roofs);
+        }
       }
 }
 

@@ -39,7 +39,7 @@ struct Part {
 struct Operation {
   const char* name;
   Split split;
-  // Per element, as the kernel's contract counts them.
+  // Per element, as the kernel's contract counts them; the least where it depends on the ISA.
   double flops, read_bytes, written_bytes;
   bool in_place;  // it adds to its output
   void (*run)(const kernels::KernelTable&, Arrays&, Part);

@@ -94,8 +94,8 @@ class Worker {
       offsets.push_back(inputs.size());
     }
     const auto begin = Clock::now();
-    const double nats =
-        learner_.accumulate({inputs, offsets}, targets, 1.0f / static_cast<float>(rows), profile);
+    const double nats = learner_.accumulate({inputs, offsets}, targets,
+                                            1.0f / static_cast<float>(rows), nullptr, profile);
     ++done_;
     const double norm =
         learner_.update(done_, glassgpt::training::learning_rate_at(schedule_, done_), profile);

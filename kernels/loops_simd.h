@@ -127,19 +127,23 @@ inline void map_vector(std::size_t n, const float* a, const float* b, float* y, 
 // own, which are there already, where no such row is.
 inline const float* row_ahead(const float* x, std::size_t stride, std::size_t r, std::size_t rows,
                               std::size_t cols) noexcept {
-  const std::size_t later = r + 1 + kAhead / cols;
+  const std::size_t later = r + 1 + kAhead / (cols + 1);
   return x + (later < rows ? later : r) * stride;
 }
 
 // The accumulator with which vector number i of a range meets four others: enough to hide the
 // latency of an addition, and a shorter chain of roundings. The order depends on n and the ISA
-// alone. Accumulator needs a merge(); f(accumulator, i, span).
-template <class Arch, class Accumulator, class F>
-inline Accumulator accumulate(std::size_t n, Accumulator start, F f) noexcept {
+// alone. Accumulator needs a merge(); f(accumulator, i, span). `inputs` are asked for ahead.
+template <class Arch, class Accumulator, class F, class... Input>
+inline Accumulator accumulate(std::size_t n, Accumulator start, F f,
+                              const Input*... inputs) noexcept {
   constexpr std::size_t kLanes = Simd<Arch>::kLanes;
   Accumulator a0 = start, a1 = start, a2 = start, a3 = start;
   std::size_t i = 0;
   for (; i + 4 * kLanes <= n; i += 4 * kLanes) {
+    if (sizeof...(inputs) > 0 && i + 4 * kLanes + kAhead <= n)
+      for (std::size_t line = 0; line < 4 * kLanes; line += kLanes)
+        (ask_for<Arch>(inputs + i + kAhead + line), ...);
     f(a0, i, Whole<Arch>{});
     f(a1, i + kLanes, Whole<Arch>{});
     f(a2, i + 2 * kLanes, Whole<Arch>{});

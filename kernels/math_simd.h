@@ -62,13 +62,18 @@ inline F32Of<Arch> exp_compose(F32Of<Arch> n, F32Of<Arch> r) noexcept {
   return S::scale_by_power(S::fma(q, r * r, r) + S::set(1.0f), n);
 }
 
-// e^x over the whole range: subnormal results are rounded once, overflow is infinity.
+// e^x for x <= kExpMax: subnormal results are rounded once.
 template <class Arch>
-inline F32Of<Arch> exp_vector(F32Of<Arch> x) noexcept {
+inline F32Of<Arch> exp_below_overflow(F32Of<Arch> x) noexcept {
   using S = Simd<Arch>;
-  const F32Of<Arch> clamped = S::min(S::set(kExpMax), S::max(S::set(kExpMin), x));
+  const F32Of<Arch> clamped = S::max(S::set(kExpMin), x);
   const F32Of<Arch> n = exp_integer<Arch>(clamped);
   return exp_compose<Arch>(n, exp_remainder<Arch>(clamped, n));
+}
+// Over the whole range: overflow is infinity.
+template <class Arch>
+inline F32Of<Arch> exp_vector(F32Of<Arch> x) noexcept {
+  return exp_below_overflow<Arch>(Simd<Arch>::min(Simd<Arch>::set(kExpMax), x));
 }
 
 // e^(-x^2 / 2) for |x| <= 14.8. Rounding x^2 alone would cost up to x^2 / 2 ULP: its low part must

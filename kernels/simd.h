@@ -150,6 +150,9 @@ struct Simd {
   static float reduce_sum(F32 a) noexcept { return xsimd::hadd(a); }
   static double reduce_sum(F64 a) noexcept { return xsimd::hadd(a); }
   static float reduce_max(F32 a) noexcept {
+#if defined(__AVX512F__)
+    if constexpr (kIsAvx512<Arch>) return _mm512_reduce_max_ps(a);
+#endif
     float lanes[kLanes];
     store(lanes, a);
     for (std::size_t width = kLanes / 2; width > 0; width /= 2)

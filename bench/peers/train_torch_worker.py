@@ -1,6 +1,6 @@
-"""Training steps in PyTorch, float32, eager: see bench/train_bench.cpp for the arguments and requests.
+"""Training steps in PyTorch, eager: see bench/train_bench.cpp for the arguments and requests.
 
-usage: train_torch_worker.py MODEL_DIR BATCHES SEQUENCES TOKENS LEARNING_RATE WARMUP THREADS
+usage: train_torch_worker.py MODEL_DIR BATCHES SEQUENCES TOKENS LEARNING_RATE WARMUP THREADS [float32|float64]
 """
 
 import json
@@ -19,9 +19,9 @@ CLIP = 1.0
 class Gpt2:
     """With [in, out] weights as the files have them, and the output matrix tied to the embedding."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, dtype):
         self.config, tensors = model_files.read_model(directory)
-        self.tensors = {name: torch.from_numpy(np.array(t)) for name, t in tensors.items()}
+        self.tensors = {name: torch.from_numpy(np.array(t)).to(dtype) for name, t in tensors.items()}
         sinusoidal = self.config.get("position_encoding") == "sinusoidal"
         for name, tensor in self.tensors.items():
             tensor.requires_grad_(not (sinusoidal and name == "wpe.weight"))
@@ -47,7 +47,7 @@ class Gpt2:
         table = self.tensors["wte.weight"]
         x = self.config.get("embedding_scale", 1) * functional.embedding(ids, table)
         x = (x + self.tensors["wpe.weight"][:tokens]).view(sequences * tokens, -1)
-        mask = torch.full((tokens, tokens), float("-inf")).triu(1)
+        mask = torch.full((tokens, tokens), float("-inf"), dtype=x.dtype).triu(1)
         for k in range(self.config["n_layer"]):
             heads = self.attention(self.norm(x, f"h.{k}.ln_1"), f"h.{k}.attn.c_attn", sequences, mask)
             x = x + self.linear(heads, f"h.{k}.attn.c_proj")
@@ -58,8 +58,8 @@ class Gpt2:
 
 
 class Trainer:
-    def __init__(self, directory, batches, sequences, tokens, learning_rate, warmup):
-        self.model = Gpt2(directory)
+    def __init__(self, directory, batches, sequences, tokens, learning_rate, warmup, dtype):
+        self.model = Gpt2(directory, dtype)
         ids = np.fromfile(batches, dtype="<u4").reshape(-1, sequences, tokens + 1)
         self.batches = torch.from_numpy(ids.astype(np.int64))
         self.learning_rate, self.warmup, self.done = learning_rate, warmup, 0
@@ -88,10 +88,11 @@ class Trainer:
 
 
 def main():
-    directory, batches, *numbers, threads = sys.argv[1:]
+    directory, batches, *numbers, threads = sys.argv[1:8]
     sequences, tokens, learning_rate, warmup = (float(n) for n in numbers)
+    dtype = {"float32": torch.float32, "float64": torch.float64}[sys.argv[8] if len(sys.argv) > 8 else "float32"]
     torch.set_num_threads(int(threads))
-    trainer = Trainer(directory, batches, int(sequences), int(tokens), learning_rate, int(warmup))
+    trainer = Trainer(directory, batches, int(sequences), int(tokens), learning_rate, int(warmup), dtype)
     print(json.dumps({"ready": "PyTorch " + torch.__version__, "detail": "eager"}), flush=True)
     for request in sys.stdin:
         verb, steps = request.split()

@@ -3,8 +3,9 @@
 
     bench/peers/training.py --build build --text TEXT [--steps 200] [--model mini|124m] [--rounds 3]
 
-Same initial weights, batches, hyper-parameters and threads. First the losses are compared, then steps are
-timed in turns, the other side stopped meanwhile. Needs Debian's python3-torch and python3-numpy.
+Same initial weights, batches, hyper-parameters and threads. First the losses are compared with those of PyTorch in
+double precision, then steps are timed in turns, the other side stopped meanwhile. Needs Debian's python3-torch and
+python3-numpy.
 """
 
 import argparse
@@ -33,7 +34,7 @@ MINI = {
 }
 # Shape, sequences and tokens of a step, learning rate, steps of warm-up.
 SETTINGS = {"mini": (MINI, 16, 256, 1e-3, 50), "124m": (model_files.GPT2_124M, 4, 64, 3e-4, 50)}
-# The largest relative difference of a step's loss that is still timed.
+# The largest relative difference of a step's loss to that in double precision with which ours is still timed.
 ALLOWED = 1e-3
 
 
@@ -100,25 +101,30 @@ def start(options, arguments):
     environment = {"OMP_WAIT_POLICY": options.wait_policy, "OPENBLAS_NUM_THREADS": str(options.threads)}
     if options.openblas_core:
         environment["OPENBLAS_CORETYPE"] = options.openblas_core
-    return Contender("glassgpt", ours, {}), Contender("PyTorch", torch, environment)
+    return (
+        Contender("glassgpt", ours, {}),
+        Contender("PyTorch", torch, environment),
+        Contender("PyTorch float64", [*torch, "float64"], environment),
+    )
 
 
-def compare(ours, torch, steps):
-    """The largest relative difference of the losses, step by step, and both curves."""
-    curves = [np.array(one.ask(f"train {steps}")["losses"]) for one in (ours, torch)]
-    return float(np.abs(curves[0] / curves[1] - 1).max()), curves
-
-
-def report(options, sequences, tokens, ours, torch):
-    difference, curves = compare(ours, torch, options.steps)
+def report(options, sequences, tokens, ours, torch, oracle):
+    """What both sides' losses differ from the oracle's by, relative, the worst step; and the times, if ours may be timed."""
+    curves = {one.name: np.array(one.ask(f"train {options.steps}")["losses"]) for one in (ours, torch, oracle)}
+    oracle.close()
+    differences = {
+        one.name: float(np.abs(curves[one.name] / curves[oracle.name] - 1).max()) for one in (ours, torch)
+    }
     result = {
         "model": options.model,
         "steps": options.steps,
-        "first_and_last_loss": [[float(curve[0]), float(curve[-1])] for curve in curves],
-        "largest_relative_difference": difference,
+        "sequences": sequences,
+        "tokens": tokens,
+        "first_and_last_loss": {name: [float(curve[0]), float(curve[-1])] for name, curve in curves.items()},
+        "largest_relative_difference": differences,
         "cpu": platform.processor(),
     }
-    if not difference <= ALLOWED:
+    if not differences[ours.name] <= ALLOWED:
         return result
     ms = {one.name: [] for one in (ours, torch)}
     for _ in range(options.rounds):
@@ -133,8 +139,9 @@ def report(options, sequences, tokens, ours, torch):
 
 
 def show(result):
-    print(f"{result['model']}: losses after {result['steps']} steps {result['first_and_last_loss']}, "
-          f"largest relative difference {result['largest_relative_difference']:.1e}")
+    print(f"{result['model']}: losses of {result['steps']} steps of {result['sequences']} x {result['tokens']} tokens, "
+          "relative to PyTorch in float64, the worst step: "
+          + ", ".join(f"{name} {value:.1e}" for name, value in result["largest_relative_difference"].items()))
     if "times_as_fast" not in result:
         print(f"more than {ALLOWED:.0e}: not timed")
         return
@@ -158,6 +165,7 @@ def parse():
     parser.add_argument("--tokenizer", required=True, help="tokenizer directory with at most the model's vocabulary")
     parser.add_argument("--model", choices=SETTINGS, default="mini")
     parser.add_argument("--steps", type=int, default=200, help="whose losses are compared first")
+    parser.add_argument("--sequences", type=int, help="of a step, instead of the setting's: for long comparisons of losses")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--turn", type=int, default=2, help="PyTorch's steps in a turn; ours are five times as many")
     parser.add_argument("--threads", type=int, default=2)
@@ -170,17 +178,18 @@ def parse():
 def main():
     options = parse()
     config, sequences, tokens, rate, warmup = SETTINGS[options.model]
+    sequences = options.sequences or sequences
     directory = os.path.join(options.work, options.model)
     make_model(config, directory)
     batches = os.path.join(options.work, f"{options.model}.ids")
     make_batches(options, options.tokenizer, sequences, tokens, batches)
     numbers = [str(n) for n in (sequences, tokens, rate, warmup, options.threads)]
-    ours, torch = start(options, [directory, batches, *numbers])
+    contenders = start(options, [directory, batches, *numbers])
     try:
-        result = report(options, sequences, tokens, ours, torch)
+        result = report(options, sequences, tokens, *contenders)
     finally:
-        ours.close()
-        torch.close()
+        for one in contenders:
+            one.close()
     show(result)
     if options.json:
         with open(options.json, "w", encoding="utf-8") as file:

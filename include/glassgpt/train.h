@@ -63,7 +63,9 @@ struct TrainingOptions {
   LearningRateSchedule schedule = LearningRateSchedule::kCosine;
   float beta1 = 0.9f, beta2 = 0.95f, epsilon = 1e-8f;
   float weight_decay = 0.1f;  // of matrices and embedding tables; biases and norms do not decay
-  float clip_norm = 1.0f;     // global norm of the gradient; 0: no clipping
+  // Probability with which values of the embedding and of what attention and MLP add are left out.
+  float dropout = 0.0f;
+  float clip_norm = 1.0f;  // global norm of the gradient; 0: no clipping
   std::uint64_t seed = 1;
 
   std::size_t log_every = 10;          // steps; 0: never

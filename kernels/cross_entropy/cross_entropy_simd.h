@@ -8,12 +8,29 @@
 namespace glassgpt::kernels {
 namespace {
 
-// Loss and gradient of one row. `gradient` holds the exponentials until their sum is known, so
-// nothing of the row's size is needed beside the output; it is d_row, or where that streams, memory
-// aside. `next` is what to ask for meanwhile.
+// d_row[i] = exponentials[i] factor, but at_target at the target. A streamed row gets it aside,
+// before it is written: a store of its own would fetch a line that has just been streamed, and a
+// branch at the target's vector would be foreseen for no row.
+template <class Arch>
+inline void write_gradient(std::size_t vocab, float* exponentials, float factor, TokenId target,
+                           float at_target, float* d_row) noexcept {
+  const F32Of<Arch> scale = Simd<Arch>::set(factor);
+  for_each_vector<Arch>(vocab, [=](std::size_t i, auto span) noexcept {
+    span.store(exponentials + i, span.load(exponentials + i) * scale);
+  });
+  exponentials[target] = at_target;
+  if (exponentials == d_row) return;
+  stream_each_vector<Arch>(vocab, d_row, [=](std::size_t i, auto span) noexcept {
+    span.store(d_row + i, span.load(exponentials + i));
+  });
+}
+
+// Loss and gradient of one row. `exponentials` holds what its name says until their sum is known:
+// it is d_row, so that nothing of the row's size is needed beside the output, or where that
+// streams, memory aside. `next` is what to ask for meanwhile.
 template <class Arch>
 float cross_entropy_row(std::size_t vocab, const float* row, const float* next, TokenId target,
-                        float d_loss, float* gradient, float* d_row) noexcept {
+                        float d_loss, float* exponentials, float* d_row) noexcept {
   const float max = row_max<Arch>(vocab, row);
   const float target_logit = row[target];  // d_row may be row
   double sum = 0.0;
@@ -24,20 +41,13 @@ float cross_entropy_row(std::size_t vocab, const float* row, const float* next, 
   } else {
     sum = exp_sum<Arch>(vocab, row, max, [=](std::size_t i, auto span, F32Of<Arch> e) noexcept {
       ask_for<Arch>(next + i);
-      span.store(gradient + i, e);
+      span.store(exponentials + i, e);
     });
     const double scale = static_cast<double>(d_loss) / sum;
     const double at_target =
-        static_cast<double>(gradient[target]) * scale - static_cast<double>(d_loss);
-    const F32Of<Arch> factor = Simd<Arch>::set(static_cast<float>(scale));
-    for_each_vector<Arch>(vocab, [=](std::size_t i, auto span) noexcept {
-      span.store(gradient + i, span.load(gradient + i) * factor);
-    });
-    gradient[target] = static_cast<float>(at_target);
-    if (gradient != d_row)
-      stream_each_vector<Arch>(vocab, d_row, [=](std::size_t i, auto span) noexcept {
-        span.store(d_row + i, span.load(gradient + i));
-      });
+        static_cast<double>(exponentials[target]) * scale - static_cast<double>(d_loss);
+    write_gradient<Arch>(vocab, exponentials, static_cast<float>(scale), target,
+                         static_cast<float>(at_target), d_row);
   }
   return static_cast<float>(static_cast<double>(max) - static_cast<double>(target_logit) +
                             __builtin_log(sum));

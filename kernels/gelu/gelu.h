@@ -20,8 +20,10 @@ namespace glassgpt::kernels {
 //   erf form: 6 ULP for x >= -1; below 10 ULP, and 7e-8 absolutely for all x < 0. Where the result
 //     is subnormal, 16 times 2^-149. An element's bytes depend on its value and the ISA alone, so
 //     the same function in a matrix product's epilogue gives the same bytes.
-// Cost: about 30 FLOPs per element for the tanh form, 55 for the erf form; 8 n bytes.
-// Source: Hendrycks and Gimpel 2016, section 2; Shepherd and Laframboise 1981 for the tail of Phi.
+// Cost: about 25 FLOPs per element for the tanh form; 35 for the erf form on AVX-512, 55 elsewhere;
+//   8 n bytes.
+// Source: Hendrycks and Gimpel 2016, section 2; Shepherd and Laframboise 1981 for the tail of Phi,
+//   on AVX-512 scripts/fit_pieces.py.
 // Test: tests/kernels/gelu_test.cpp (all floats: GLASSGPT_LONG_TESTS=1). Benchmark: gelu_tanh/,
 //   gelu_erf/ in bench/elementwise_bench.cpp.
 using GeluFn = void(std::size_t n, const float* x, float* y) noexcept;
@@ -37,7 +39,8 @@ using GeluFn = void(std::size_t n, const float* x, float* y) noexcept;
 //   -inf.
 // Error: no sums. The slope is within 2.5e-7 of the truth, absolutely: it lies between -0.13 and
 //   1.13 and crosses zero near -0.75, where no relative bound can hold.
-// Cost: about 40 FLOPs per element for the tanh form, 60 for the erf form; 12 n bytes.
+// Cost: about 35 FLOPs per element for the tanh form; 40 for the erf form on AVX-512, 60 elsewhere;
+//   12 n bytes.
 // Source: Hendrycks and Gimpel 2016, section 2, differentiated.
 // Test: tests/kernels/gelu_test.cpp. Benchmark: gelu_tanh_backward/, gelu_erf_backward/ in
 //   bench/elementwise_bench.cpp.

@@ -76,6 +76,9 @@ void layer_norm_backward_simd(std::size_t rows, std::size_t cols, const float* d
     const float* d_y_row = d_y + r * d_y_stride;
     const float* x_row = x + r * x_stride;
     float* d_x_row = d_x + r * d_x_stride;
+    const float* next_d_y = row_ahead(d_y, d_y_stride, r, rows, cols);
+    const float* next_x = row_ahead(x, x_stride, r, rows, cols);
+    const float* next_d_x = row_ahead(d_x, d_x_stride, r, rows, cols);
     const F32Of<Arch> row_mean = S::set(mean[r]);
     const F32Of<Arch> row_rstd = S::set(rstd[r]);
 
@@ -92,6 +95,9 @@ void layer_norm_backward_simd(std::size_t rows, std::size_t cols, const float* d
         S::set(static_cast<float>(-scale * static_cast<double>(S::reduce_sum(sums.second))));
 
     for_each_vector<Arch>(cols, [=](std::size_t c, auto span) noexcept {
+      ask_for<Arch>(next_d_y + c);
+      ask_for<Arch>(next_x + c);
+      ask_for<Arch>(next_d_x + c);
       const F32Of<Arch> g = span.load(d_y_row + c) * span.load(gamma + c);
       const F32Of<Arch> x_hat = (span.load(x_row + c) - row_mean) * row_rstd;
       const F32Of<Arch> d = S::fma(g, row_rstd, S::fma(x_hat, minus_g_x_hat, minus_g));
@@ -128,9 +134,13 @@ void layer_norm_backward_parameters_simd(std::size_t rows, std::size_t cols, con
     for (std::size_t r = 0; r < rows; ++r) {
       const float* d_y_row = d_y + r * d_y_stride + begin;
       const float* x_row = x + r * x_stride + begin;
+      const float* next_d_y = row_ahead(d_y, d_y_stride, r, rows, count) + begin;
+      const float* next_x = row_ahead(x, x_stride, r, rows, count) + begin;
       const F32Of<Arch> row_mean = S::set(mean[r]);
       const F32Of<Arch> row_rstd = S::set(rstd[r]);
       for_each_vector<Arch>(count, [=, &gamma_sums, &beta_sums](std::size_t c, auto span) noexcept {
+        ask_for<Arch>(next_d_y + c);
+        ask_for<Arch>(next_x + c);
         const F32Of<Arch> d = span.load(d_y_row + c);
         const F32Of<Arch> x_hat = (span.load(x_row + c) - row_mean) * row_rstd;
         span.store(gamma_sums + c, S::fma(d, x_hat, span.load(gamma_sums + c)));

@@ -50,6 +50,15 @@ void copy(const float* x, float* y, std::size_t n) noexcept {
   }
 }
 
+void streaming_copy(const float* x, float* y, std::size_t n) noexcept {
+  for (std::size_t k = 0; k < n; k += kUnroll * S::kLanes) {
+#pragma GCC unroll 8
+    for (std::size_t i = 0; i < kUnroll; ++i)
+      S::stream(y + k + i * S::kLanes, S::load(x + k + i * S::kLanes));
+  }
+  S::fence();
+}
+
 void update(float* x, std::size_t n) noexcept {
   volatile float source = 1.0f;
   const F32 factor = S::set(source);
@@ -69,6 +78,7 @@ constinit const RoofProbe GLASSGPT_ISA_TABLE = {
     .flops_per_iteration = 2.0 * kChains * S::kLanes,
     .read = read,
     .copy = copy,
+    .streaming_copy = streaming_copy,
     .update = update,
 };
 

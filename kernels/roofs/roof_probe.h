@@ -15,6 +15,8 @@ struct RoofProbe {
   // n is a multiple of 128.
   float (*read)(const float* x, std::size_t n) noexcept;
   void (*copy)(const float* x, float* y, std::size_t n) noexcept;
+  // The same past the caches; y is aligned to a vector.
+  void (*streaming_copy)(const float* x, float* y, std::size_t n) noexcept;
   void (*update)(float* x, std::size_t n) noexcept;  // in place
 };
 

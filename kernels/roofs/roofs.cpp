@@ -88,7 +88,7 @@ class Stream {
   float* from_;
 };
 
-enum class Traffic { kRead, kCopy, kUpdate };
+enum class Traffic { kRead, kCopy, kStreamingCopy, kUpdate };
 
 // Every thread goes `rounds` times over `floats` floats of its own.
 double measure_gbps(const RoofProbe& probe, int threads, std::size_t floats, Traffic traffic) {
@@ -104,6 +104,8 @@ double measure_gbps(const RoofProbe& probe, int threads, std::size_t floats, Tra
     for (std::size_t round = 0; round < rounds; ++round) {
       if (traffic == Traffic::kCopy)
         probe.copy(stream.from(), stream.to(), floats);
+      else if (traffic == Traffic::kStreamingCopy)
+        probe.streaming_copy(stream.from(), stream.to(), floats);
       else if (traffic == Traffic::kUpdate)
         probe.update(stream.to(), floats);
       else
@@ -128,7 +130,7 @@ std::size_t probe_floats(const std::vector<MemoryLevel>& levels, const MemoryLev
   std::size_t bytes = level.bytes / 2;
   if (level.name == "L3") bytes = 4 * levels[1].bytes;
   if (level.name == "memory") bytes = 4 * last_cache_bytes() / static_cast<std::size_t>(threads);
-  if (traffic == Traffic::kCopy) bytes /= 2;
+  if (traffic == Traffic::kCopy || traffic == Traffic::kStreamingCopy) bytes /= 2;
   return std::max<std::size_t>(bytes / sizeof(float) / 128, 1) * 128;
 }
 
@@ -181,6 +183,9 @@ Roofs measure_roofs(const std::vector<int>& threads) {
       };
       level.read_gbps[count] = measured(Traffic::kRead);
       level.copy_gbps[count] = measured(Traffic::kCopy);
+      if (level.name == "memory")
+        level.copy_gbps[count] =
+            std::max(level.copy_gbps[count], measured(Traffic::kStreamingCopy));
       level.update_gbps[count] = measured(Traffic::kUpdate);
     }
   }

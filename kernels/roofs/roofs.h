@@ -12,8 +12,11 @@
 namespace glassgpt::kernels {
 
 // A level of the memory hierarchy: what fits in `bytes` per core (L3 and memory: in all) is read
-// copied and updated in place this fast. Stores are ordinary ones, as the kernels have: whoever
-// comes next finds the result in the cache. By threads; copy and update count both directions.
+// copied and updated in place this fast. Stores to the caches are ordinary ones, as the kernels
+// have: whoever comes next finds the result there. A copy of memory has the better of ordinary and
+// streaming stores: an ordinary one also reads the line that it overwrites, which is not counted.
+// An update has that line already, so it may show twice the speed of a copy. By threads; copy and
+// update count both directions.
 struct MemoryLevel {
   std::string name;  // "L1", "L2", "L3", "memory"
   std::size_t bytes;

@@ -42,8 +42,10 @@ void cosine_similarity_simd(std::size_t rows, std::size_t cols, const float* que
       }).total();
   for (std::size_t r = 0; r < rows; ++r) {
     const float* row = x + r * x_stride;
+    const float* next = row_ahead(x, x_stride, r, rows, cols);
     const auto sums = accumulate<Arch>(cols, SumPair<Arch>{},
                                        [=](SumPair<Arch>& s, std::size_t i, auto span) noexcept {
+                                         ask_for<Arch>(next + i);
                                          const F32Of<Arch> v = span.load(row + i);
                                          s.first = S::fma(span.load(query + i), v, s.first);
                                          s.second = S::fma(v, v, s.second);

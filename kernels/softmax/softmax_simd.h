@@ -37,7 +37,7 @@ inline double exp_sum(std::size_t n, const float* x, float max, Keep keep) noexc
         accumulate<Arch>(count, Sum<Arch>{}, [=](Sum<Arch>& s, std::size_t i, auto span) noexcept {
           // Lanes beyond the row hold -inf and add nothing.
           const F32Of<Arch> e =
-              exp_vector<Arch>(span.load(x + begin + i, -__builtin_inff()) - shift);
+              exp_below_overflow<Arch>(span.load(x + begin + i, -__builtin_inff()) - shift);
           keep(begin + i, span, e);
           s.value = s.value + e;
         });
@@ -59,7 +59,6 @@ inline constexpr std::size_t kStreamedRow = 8192;
 template <class Arch>
 void softmax_simd(std::size_t rows, std::size_t cols, const float* x, std::size_t x_stride,
                   float* y, std::size_t y_stride) noexcept {
-  if (cols == 0) return;
   const bool stream = cols <= kStreamedRow && y != x && streams(rows * cols);
   alignas(64) float aside[kStreamedRow];
   for (std::size_t r = 0; r < rows; ++r) {
@@ -98,12 +97,16 @@ void softmax_backward_simd(std::size_t rows, std::size_t cols, const float* y, s
     const float* y_row = y + r * y_stride;
     const float* d_y_row = d_y + r * d_y_stride;
     float* d_x_row = d_x + r * d_x_stride;
+    const float* next_y = row_ahead(y, y_stride, r, rows, cols);
+    const float* next_d_y = row_ahead(d_y, d_y_stride, r, rows, cols);
     const auto dot =
         accumulate<Arch>(cols, Sum<Arch>{}, [=](Sum<Arch>& s, std::size_t i, auto span) noexcept {
           s.value = Simd<Arch>::fma(span.load(y_row + i), span.load(d_y_row + i), s.value);
         });
     const F32Of<Arch> mean = Simd<Arch>::set(dot.total());
     write_row<Arch>(stream, cols, d_x_row, [=](std::size_t i, auto span) noexcept {
+      ask_for<Arch>(next_y + i);
+      ask_for<Arch>(next_d_y + i);
       span.store(d_x_row + i, span.load(y_row + i) * (span.load(d_y_row + i) - mean));
     });
   }

@@ -32,7 +32,7 @@ template <class Arch>
 double sum_of_squares_simd(std::size_t n, const float* x) noexcept {
   const auto sum = accumulate<Arch>(
       n, SquareSum<Arch>{},
-      [x](SquareSum<Arch>& a, std::size_t i, auto span) noexcept { a.add(span.load(x + i)); });
+      [x](SquareSum<Arch>& a, std::size_t i, auto span) noexcept { a.add(span.load(x + i)); }, x);
   return Simd<Arch>::reduce_sum(sum.low + sum.high);
 }
 
@@ -51,8 +51,14 @@ void column_sum_simd(std::size_t rows, std::size_t cols, const float* x, std::si
       const std::size_t end = rows - r < kSumRows ? rows : r + kSumRows;
       const float* first = x + r * x_stride + begin;
       map_vector<Arch>(count, first, sums, [](F32Of<Arch> v) noexcept { return v; });
-      for (std::size_t k = r + 1; k < end; ++k)
-        add_simd<Arch>(count, sums, x + k * x_stride + begin, sums);
+      for (std::size_t k = r + 1; k < end; ++k) {
+        const float* row = x + k * x_stride + begin;
+        const float* next = row_ahead(x, x_stride, k, rows, count) + begin;
+        for_each_vector<Arch>(count, [=, &sums](std::size_t c, auto span) noexcept {
+          ask_for<Arch>(next + c);
+          span.store(sums + c, span.load(sums + c) + span.load(row + c));
+        });
+      }
       add_simd<Arch>(count, y + begin, sums, y + begin);
     }
   }

@@ -134,6 +134,8 @@ class Train : public Command {
     add_real(app, "--beta2", &Options::beta2, "of AdamW");
     add_real(app, "--weight-decay", &Options::weight_decay, "of matrices and embeddings");
     add_real(app, "--clip", &Options::clip_norm, "largest norm of the gradient; 0: no clipping");
+    add_real(app, "--dropout", &Options::dropout,
+             "probability with which values are left out; against overfitting small corpora");
     add_count(app, "--seed", &Options::seed, "of the initial weights and the order of the data");
   }
 

@@ -23,7 +23,7 @@ class ForwardPass {
   ForwardPass(const ModelConfig& config, const ModelTensors<const float>& tensors,
               const PackedWeights& packed, const Batch& batch, Activations& activations,
               Observer* observer, const kernels::GemmOptions& options, KeyValueCache::Parts* cache,
-              PassTimer* timer);
+              PassTimer* timer, const Dropout* dropout);
   void run();
 
  private:
@@ -51,13 +51,14 @@ class ForwardPass {
   };
   void plan_attention();
   AttentionInput attention_input(std::size_t sequence, std::size_t k);
+  void leave_out(std::size_t place, float* x) const;
   void layer_norm(const float* x, const float* weight, const float* bias, float* y, float* mean,
                   float* rstd);
   // y = a weight + bias + residual; where the sum without the residual is watched, in two steps of
-  // the same bytes.
-  void project_and_add(Stage projected, Stage sum, std::size_t k, const float* a,
-                       std::size_t a_cols, const kernels::WeightMatrix& weight, const float* bias,
-                       const float* residual, float* y);
+  // the same bytes. With dropout, y = dropout(a weight + bias) + residual.
+  void project_and_add(Stage projected, Stage sum, std::size_t k, std::size_t dropout_place,
+                       const float* a, std::size_t a_cols, const kernels::WeightMatrix& weight,
+                       const float* bias, const float* residual, float* y);
   void announce(Stage stage, std::size_t layer, const float* data, std::size_t cols) {
     announce(stage, layer, data, cols, cols);
   }
@@ -78,6 +79,7 @@ class ForwardPass {
   const kernels::GemmOptions& options_;
   KeyValueCache::Parts* cache_;
   PassTimer* timer_;
+  const Dropout* dropout_;
   const kernels::KernelTable& kernels_;
   const PassPlan plan_;
   const std::size_t rows_, width_;
@@ -110,7 +112,7 @@ void ForwardPass::run() {
 ForwardPass::ForwardPass(const ModelConfig& config, const ModelTensors<const float>& tensors,
                          const PackedWeights& packed, const Batch& batch, Activations& activations,
                          Observer* observer, const kernels::GemmOptions& options,
-                         KeyValueCache::Parts* cache, PassTimer* timer)
+                         KeyValueCache::Parts* cache, PassTimer* timer, const Dropout* dropout)
     : config_(config),
       tensors_(tensors),
       packed_(packed),
@@ -120,6 +122,7 @@ ForwardPass::ForwardPass(const ModelConfig& config, const ModelTensors<const flo
       options_(options),
       cache_(cache),
       timer_(timer),
+      dropout_(dropout),
       kernels_(kernels::active_kernels()),
       plan_(config.n_layer, observer, cache != nullptr),
       rows_(batch.rows()),
@@ -179,7 +182,15 @@ void ForwardPass::embedding() {
       kernels_.add(width_, x + r * width_, tensors_.position_embedding + positions_[r] * width_,
                    x + r * width_);
   });
+  leave_out(kEmbeddingDropout, x);
   announce(Stage::kEmbedding, 0, x, width_);
+}
+
+void ForwardPass::leave_out(std::size_t place, float* x) const {
+  if (dropout_ == nullptr) return;
+  for_row_ranges(rows_, width_, options_.threads, [&](std::size_t begin, std::size_t end) {
+    dropout_->apply(place, batch_, width_, begin, end, x, x);
+  });
 }
 
 void ForwardPass::layer_norm(const float* x, const float* weight, const float* bias, float* y,
@@ -313,15 +324,17 @@ void ForwardPass::attention_heads(std::size_t k) {
   announce(Stage::kAttentionHeads, k, a.heads, width_);
 }
 
-void ForwardPass::project_and_add(Stage projected, Stage sum, std::size_t k, const float* a,
-                                  std::size_t a_cols, const kernels::WeightMatrix& weight,
-                                  const float* bias, const float* residual, float* y) {
-  if (!plan_.wants(projected, k)) {
+void ForwardPass::project_and_add(Stage projected, Stage sum, std::size_t k,
+                                  std::size_t dropout_place, const float* a, std::size_t a_cols,
+                                  const kernels::WeightMatrix& weight, const float* bias,
+                                  const float* residual, float* y) {
+  if (!plan_.wants(projected, k) && dropout_ == nullptr) {
     const Epilogue epilogue{.bias = bias, .residual = residual, .residual_stride = width_};
     kernels::linear(rows_, a, a_cols, weight, epilogue, y, width_, options_);
   } else {
     float* const product = activations_.watched(rows_ * width_);
     kernels::linear(rows_, a, a_cols, weight, {.bias = bias}, product, width_, options_);
+    leave_out(dropout_place, product);
     announce(projected, k, product, width_);
     for_row_ranges(rows_, width_, options_.threads, [&](std::size_t begin, std::size_t end) {
       kernels_.add((end - begin) * width_, product + begin * width_, residual + begin * width_,
@@ -335,9 +348,9 @@ void ForwardPass::attention_out(std::size_t k) {
   if (!plan_.reaches(Stage::kAttentionOut, k)) return;
   const StageScope timed = time(TimedStage::kAttentionOut, k);
   const BlockActivations a = activations_.block(k);
-  project_and_add(Stage::kAttentionOut, Stage::kResidualMid, k, a.heads, width_,
-                  packed_.blocks[k].attention_out, tensors_.blocks[k].attention_out_bias, a.input,
-                  a.residual_mid);
+  project_and_add(Stage::kAttentionOut, Stage::kResidualMid, k, attention_dropout(k), a.heads,
+                  width_, packed_.blocks[k].attention_out, tensors_.blocks[k].attention_out_bias,
+                  a.input, a.residual_mid);
 }
 
 void ForwardPass::ln_2(std::size_t k) {
@@ -369,9 +382,9 @@ void ForwardPass::mlp_out(std::size_t k) {
   if (!plan_.reaches(Stage::kMlpOut, k)) return;
   const StageScope timed = time(TimedStage::kMlpOut, k);
   const BlockActivations a = activations_.block(k);
-  project_and_add(Stage::kMlpOut, Stage::kResidual, k, a.mlp_hidden, config_.inner(),
-                  packed_.blocks[k].mlp_out, tensors_.blocks[k].mlp_out_bias, a.residual_mid,
-                  a.output);
+  project_and_add(Stage::kMlpOut, Stage::kResidual, k, mlp_dropout(k), a.mlp_hidden,
+                  config_.inner(), packed_.blocks[k].mlp_out, tensors_.blocks[k].mlp_out_bias,
+                  a.residual_mid, a.output);
 }
 
 void ForwardPass::final_norm() {
@@ -397,8 +410,9 @@ void ForwardPass::logits() {
 void run_forward(const ModelConfig& config, const ModelTensors<const float>& tensors,
                  const PackedWeights& packed, const Batch& batch, Activations& activations,
                  Observer* observer, const kernels::GemmOptions& options,
-                 KeyValueCache::Parts* cache, PassTimer* timer) {
-  ForwardPass(config, tensors, packed, batch, activations, observer, options, cache, timer).run();
+                 KeyValueCache::Parts* cache, PassTimer* timer, const Dropout* dropout) {
+  ForwardPass(config, tensors, packed, batch, activations, observer, options, cache, timer, dropout)
+      .run();
   if (cache != nullptr) cache->tokens += batch.rows();
 }
 

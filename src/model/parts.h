@@ -13,6 +13,7 @@
 
 #include "glassgpt/model.h"
 #include "kernels/gemm/gemm.h"
+#include "model/dropout.h"
 #include "model/pass_timer.h"
 
 namespace glassgpt {
@@ -161,11 +162,12 @@ class Activations {
 // stage that the observer wants; `observer` null means: everything up to kFinal is computed into
 // `activations` and nobody is told (training). With a cache the batch is one sequence that
 // continues it: positions go on, and every block's keys and values are added to it. A timer is told
-// which stage runs.
+// which stage runs. Dropout is for training.
 void run_forward(const ModelConfig& config, const ModelTensors<const float>& tensors,
                  const PackedWeights& packed, const Batch& batch, Activations& activations,
                  Observer* observer, const kernels::GemmOptions& options,
-                 KeyValueCache::Parts* cache = nullptr, PassTimer* timer = nullptr);
+                 KeyValueCache::Parts* cache = nullptr, PassTimer* timer = nullptr,
+                 const Dropout* dropout = nullptr);
 
 struct Model::Parts {
   ModelConfig config;

@@ -18,6 +18,7 @@ struct Pass {
   BackwardBuffers& buffers;
   const kernels::GemmOptions& options;
   bool accumulate;
+  const Dropout* dropout;
   StepProfile* profile;
   const kernels::KernelTable& kernels = kernels::active_kernels();
   std::size_t rows = batch.rows();
@@ -44,6 +45,18 @@ void input_gradient(const Pass& pass, const float* d_y, std::size_t out, const f
   const StepScope timed(pass.profile, StepStage::kInputGradients, product_flops(pass, in, out));
   kernels::gemm(false, true, pass.rows, in, out, d_y, out, weight, out, false, d_x, in,
                 pass.options);
+}
+
+// Forward: sum = residual + dropout(projected). The gradient of `projected`, given the sum's, which
+// is left as it is: it goes on to the residual.
+const float* projection_gradient(const Pass& pass, std::size_t place, const float* d_sum) {
+  if (pass.dropout == nullptr) return d_sum;
+  float* d_projected = pass.buffers.d_projected();
+  for_row_chunks(
+      pass.rows, pass.options.threads, [&](std::size_t, std::size_t begin, std::size_t rows) {
+        pass.dropout->apply(place, pass.batch, pass.C, begin, begin + rows, d_sum, d_projected);
+      });
+  return d_projected;
 }
 
 // Sums over rows, kept per chunk of rows: slot [offset, offset + width) of each chunk's partial
@@ -82,11 +95,10 @@ struct LayerNormInverse {
 
 // Forward: mlp_hidden = gelu(mlp_pre). d_hidden becomes d_mlp_pre; the two biases' gradients on the
 // way.
-void activation_backward(const Pass& pass, const BlockActivations& kept, float* d_hidden,
-                         const BlockTensors<float>& d) {
+void activation_backward(const Pass& pass, const BlockActivations& kept, const float* d_mlp_out,
+                         float* d_hidden, const BlockTensors<float>& d) {
   const StepScope timed(pass.profile, StepStage::kGeluBackward);
   const std::size_t C = pass.C, F = pass.F;
-  const float* d_residual = pass.buffers.d_residual();
   const auto gelu_backward = pass.config.activation == ActivationFunction::kGeluTanh
                                  ? pass.kernels.gelu_tanh_backward
                                  : pass.kernels.gelu_erf_backward;
@@ -96,7 +108,7 @@ void activation_backward(const Pass& pass, const BlockActivations& kept, float* 
         float* d_pre = d_hidden + begin * F;
         gelu_backward(rows * F, kept.mlp_pre + begin * F, d_pre, d_pre);
         pass.kernels.column_sum(rows, F, d_pre, F, start_partial(pass, chunk, d_in_bias));
-        pass.kernels.column_sum(rows, C, d_residual + begin * C, C,
+        pass.kernels.column_sum(rows, C, d_mlp_out + begin * C, C,
                                 start_partial(pass, chunk, d_out_bias));
       });
   finish_sum(pass, d_in_bias, d.mlp_in_bias);
@@ -105,18 +117,19 @@ void activation_backward(const Pass& pass, const BlockActivations& kept, float* 
 
 // Forward: output = residual_mid + gelu(ln_2(residual_mid) W_in + b_in) W_out + b_out.
 // d_residual holds d_output and becomes d_residual_mid.
-void mlp_backward(const Pass& pass, const BlockActivations& kept,
+void mlp_backward(const Pass& pass, std::size_t k, const BlockActivations& kept,
                   const BlockTensors<const float>& weights, const BlockTensors<float>& d) {
   const std::size_t C = pass.C, F = pass.F;
   float* d_residual = pass.buffers.d_residual();
   float* d_hidden = pass.buffers.d_wide();
   float* d_ln_2 = pass.buffers.d_branch();
+  const float* d_mlp_out = projection_gradient(pass, mlp_dropout(k), d_residual);
 
   // Forward: mlp_out = mlp_hidden W_out + b_out
-  weight_gradient(pass, kept.mlp_hidden, F, d_residual, C, d.mlp_out_weight);
-  input_gradient(pass, d_residual, C, weights.mlp_out_weight, F, d_hidden);
+  weight_gradient(pass, kept.mlp_hidden, F, d_mlp_out, C, d.mlp_out_weight);
+  input_gradient(pass, d_mlp_out, C, weights.mlp_out_weight, F, d_hidden);
 
-  activation_backward(pass, kept, d_hidden, d);
+  activation_backward(pass, kept, d_mlp_out, d_hidden, d);
 
   // Forward: mlp_pre = ln_2 W_in + b_in
   weight_gradient(pass, kept.ln_2, C, d_hidden, F, d.mlp_in_weight);
@@ -165,16 +178,17 @@ void attention_heads_backward(const Pass& pass, const BlockActivations& kept, co
 
 // Forward: residual_mid = input + attention(ln_1(input) W_qkv + b_qkv) W_o + b_o.
 // d_residual holds d_residual_mid and becomes d_input.
-void attention_backward(const Pass& pass, const BlockActivations& kept,
+void attention_backward(const Pass& pass, std::size_t k, const BlockActivations& kept,
                         const BlockTensors<const float>& weights, const BlockTensors<float>& d) {
   const std::size_t C = pass.C;
   float* d_residual = pass.buffers.d_residual();
   float* d_branch = pass.buffers.d_branch();
   float* d_qkv = pass.buffers.d_wide();
+  const float* d_attention_out = projection_gradient(pass, attention_dropout(k), d_residual);
 
   // Forward: attention_out = heads W_o + b_o
-  weight_gradient(pass, kept.heads, C, d_residual, C, d.attention_out_weight);
-  input_gradient(pass, d_residual, C, weights.attention_out_weight, C, d_branch);
+  weight_gradient(pass, kept.heads, C, d_attention_out, C, d.attention_out_weight);
+  input_gradient(pass, d_attention_out, C, weights.attention_out_weight, C, d_branch);
 
   attention_heads_backward(pass, kept, d_branch, d_qkv);
 
@@ -189,7 +203,7 @@ void attention_backward(const Pass& pass, const BlockActivations& kept,
   const PartialSum d_out_bias{2 * C, C}, d_qkv_bias{3 * C, 3 * C};
   for_row_chunks(pass.rows, pass.options.threads,
                  [&](std::size_t chunk, std::size_t begin, std::size_t rows) {
-                   pass.kernels.column_sum(rows, C, d_residual + begin * C, C,
+                   pass.kernels.column_sum(rows, C, d_attention_out + begin * C, C,
                                            start_partial(pass, chunk, d_out_bias));
                    pass.kernels.column_sum(rows, 3 * C, d_qkv + begin * 3 * C, 3 * C,
                                            start_partial(pass, chunk, d_qkv_bias));
@@ -207,7 +221,14 @@ void embedding_backward(const Pass& pass, const ModelTensors<float>& d) {
   // Rows of one id meet in one sum, so work is divided by columns, not by rows.
   constexpr std::size_t kColumns = 64;
   const std::size_t C = pass.C;
-  const float* d_embedding = pass.buffers.d_residual();
+  float* d_embedding = pass.buffers.d_residual();
+  if (pass.dropout != nullptr) {
+    for_row_chunks(pass.rows, pass.options.threads,
+                   [&](std::size_t, std::size_t begin, std::size_t rows) {
+                     pass.dropout->apply(kEmbeddingDropout, pass.batch, C, begin, begin + rows,
+                                         d_embedding, d_embedding);
+                   });
+  }
   const bool learned = pass.config.position_encoding == PositionEncoding::kLearned;
   for_tasks((C + kColumns - 1) / kColumns, pass.options.threads, [&](std::size_t task, int) {
     const std::size_t column = task * kColumns;
@@ -248,13 +269,15 @@ void final_norm_backward(const Pass& pass, const ModelTensors<const float>& tens
 
 }  // namespace
 
-void BackwardBuffers::reserve(const ModelConfig& config, const Batch& batch, int threads) {
+void BackwardBuffers::reserve(const ModelConfig& config, const Batch& batch, int threads,
+                              bool dropout) {
   const std::size_t rows = batch.rows(), C = config.n_embd, F = config.inner();
   const auto grow = [](std::vector<float>& buffer, std::size_t size) {
     if (buffer.size() < size) buffer.resize(size);
   };
   grow(d_residual_, rows * C);
   grow(d_branch_, rows * C);
+  if (dropout) grow(d_projected_, rows * C);
   grow(d_wide_, rows * std::max(F, 3 * C));
   partials_width_ = std::max(F + C, 6 * C);
   grow(partials_, row_chunks(rows) * partials_width_);
@@ -273,14 +296,15 @@ void BackwardBuffers::reserve(const ModelConfig& config, const Batch& batch, int
 void run_backward(const ModelConfig& config, const ModelTensors<const float>& tensors,
                   const Batch& batch, Activations& activations, const float* d_final,
                   bool accumulate, const ModelTensors<float>& gradients, BackwardBuffers& buffers,
-                  const kernels::GemmOptions& options, StepProfile* profile) {
-  buffers.reserve(config, batch, options.threads);
-  const Pass pass{config, batch, buffers, options, accumulate, profile};
+                  const kernels::GemmOptions& options, const Dropout* dropout,
+                  StepProfile* profile) {
+  buffers.reserve(config, batch, options.threads, dropout != nullptr);
+  const Pass pass{config, batch, buffers, options, accumulate, dropout, profile};
   final_norm_backward(pass, tensors, activations, d_final, gradients);
   for (std::size_t k = config.n_layer; k-- > 0;) {
     const BlockActivations kept = activations.block(k);
-    mlp_backward(pass, kept, tensors.blocks[k], gradients.blocks[k]);
-    attention_backward(pass, kept, tensors.blocks[k], gradients.blocks[k]);
+    mlp_backward(pass, k, kept, tensors.blocks[k], gradients.blocks[k]);
+    attention_backward(pass, k, kept, tensors.blocks[k], gradients.blocks[k]);
   }
   embedding_backward(pass, gradients);
 }

@@ -14,11 +14,12 @@ namespace glassgpt::training {
 // Buffers of the backward pass; they grow on demand and are kept for the next pass.
 class BackwardBuffers {
  public:
-  void reserve(const ModelConfig& config, const Batch& batch, int threads);
+  void reserve(const ModelConfig& config, const Batch& batch, int threads, bool dropout);
 
-  float* d_residual() noexcept { return d_residual_.data(); }  // [rows, C]
-  float* d_branch() noexcept { return d_branch_.data(); }      // [rows, C]
-  float* d_wide() noexcept { return d_wide_.data(); }          // [rows, max(F, 3 C)]
+  float* d_residual() noexcept { return d_residual_.data(); }    // [rows, C]
+  float* d_branch() noexcept { return d_branch_.data(); }        // [rows, C]
+  float* d_projected() noexcept { return d_projected_.data(); }  // [rows, C]; only with dropout
+  float* d_wide() noexcept { return d_wide_.data(); }            // [rows, max(F, 3 C)]
   float* partials(std::size_t chunk) noexcept { return partials_.data() + chunk * partials_width_; }
   std::size_t partials_width() const noexcept { return partials_width_; }  // max(F + C, 6 C)
   float* scratch(int thread) noexcept {
@@ -26,7 +27,7 @@ class BackwardBuffers {
   }
 
  private:
-  std::vector<float> d_residual_, d_branch_, d_wide_, partials_, scratch_;
+  std::vector<float> d_residual_, d_branch_, d_projected_, d_wide_, partials_, scratch_;
   std::size_t partials_width_ = 0, scratch_size_ = 0;
 };
 
@@ -34,10 +35,12 @@ class BackwardBuffers {
 // Matrices of the blocks are added to if `accumulate`, otherwise overwritten; everything else
 // (biases, norms, embeddings) is always added to. `activations` holds that pass, with
 // KeepActivations::kAllBlocks. The gradient of lm_head as an output matrix is the loss head's part,
-// not ours. Every sum has a fixed order: the bytes do not depend on threads.
+// not ours. `dropout` is the forward pass's. Every sum has a fixed order: the bytes do not depend
+// on threads.
 void run_backward(const ModelConfig& config, const ModelTensors<const float>& tensors,
                   const Batch& batch, Activations& activations, const float* d_final,
                   bool accumulate, const ModelTensors<float>& gradients, BackwardBuffers& buffers,
-                  const kernels::GemmOptions& options, StepProfile* profile = nullptr);
+                  const kernels::GemmOptions& options, const Dropout* dropout = nullptr,
+                  StepProfile* profile = nullptr);
 
 }  // namespace glassgpt::training

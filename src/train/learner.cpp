@@ -95,21 +95,22 @@ void Learner::start_gradients() {
   }
 }
 
-void Learner::forward(const Batch& batch, StepProfile* profile) {
+void Learner::forward(const Batch& batch, const Dropout* dropout, StepProfile* profile) {
   if (profile == nullptr)
-    return run_forward(config_, tensors_, packed_, batch, activations_, nullptr, options_);
+    return run_forward(config_, tensors_, packed_, batch, activations_, nullptr, options_, nullptr,
+                       nullptr, dropout);
   const StepScope timed(profile, StepStage::kForward);
   {
     PassTimer timer(profile->forward);
-    run_forward(config_, tensors_, packed_, batch, activations_, nullptr, options_, nullptr,
-                &timer);
+    run_forward(config_, tensors_, packed_, batch, activations_, nullptr, options_, nullptr, &timer,
+                dropout);
   }
   for (const StageSpan& span : profile->forward.spans)
     profile->flops[static_cast<std::size_t>(StepStage::kForward)] += span.cost.flops;
 }
 
 double Learner::accumulate(const Batch& batch, std::span<const kernels::TokenId> targets,
-                           float d_loss, StepProfile* profile) {
+                           float d_loss, const Dropout* dropout, StepProfile* profile) {
   check_batch(batch, targets, config_.vocab_size);
   const std::size_t rows = batch.rows();
   const bool add = !std::exchange(gradients_used_, false);
@@ -117,12 +118,12 @@ double Learner::accumulate(const Batch& batch, std::span<const kernels::TokenId>
   row_losses_.resize(rows);
   d_final_.resize(rows * config_.n_embd);
 
-  forward(batch, profile);
+  forward(batch, dropout, profile);
   loss_head_.losses_and_gradients(rows, activations_.final(), targets, packed_.lm_head, d_loss,
                                   row_losses_.data(), d_final_.data(), add, d_tensors_.lm_head,
                                   options_, profile);
   run_backward(config_, tensors_, batch, activations_, d_final_.data(), add, d_tensors_, buffers_,
-               options_, profile);
+               options_, dropout, profile);
   double sum = 0;
   for (const float loss : row_losses_) sum += loss;
   return sum;
@@ -139,7 +140,7 @@ double Learner::update(std::size_t step, double learning_rate, StepProfile* prof
 
 void Learner::losses(const Batch& batch, std::span<const kernels::TokenId> targets, float* losses) {
   check_batch(batch, targets, config_.vocab_size);
-  forward(batch, nullptr);
+  forward(batch, nullptr, nullptr);
   loss_head_.losses(batch.rows(), activations_.final(), targets, packed_.lm_head, losses, options_);
 }
 

@@ -27,7 +27,7 @@ class Learner {
   // nats. targets[r] belongs to the batch's row r. The first call after update() (or the
   // constructor) starts from zero.
   double accumulate(const Batch& batch, std::span<const kernels::TokenId> targets, float d_loss,
-                    StepProfile* profile = nullptr);
+                    const Dropout* dropout = nullptr, StepProfile* profile = nullptr);
 
   // AdamW with the accumulated gradients; returns their norm. See Optimizer::update.
   double update(std::size_t step, double learning_rate, StepProfile* profile = nullptr);
@@ -49,7 +49,7 @@ class Learner {
 
  private:
   void start_gradients();
-  void forward(const Batch& batch, StepProfile* profile);
+  void forward(const Batch& batch, const Dropout* dropout, StepProfile* profile);
 
   ModelConfig config_;
   kernels::GemmOptions options_;

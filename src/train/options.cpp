@@ -34,6 +34,7 @@ void visit_fields(Options& options, const Visit& visit) {
   visit("epsilon", options.epsilon);
   visit("weight_decay", options.weight_decay);
   visit("clip_norm", options.clip_norm);
+  visit("dropout", options.dropout);
   visit("seed", options.seed);
   visit("log_every", options.log_every);
   visit("eval_every", options.eval_every);
@@ -98,6 +99,7 @@ void check_rates(const TrainingOptions& o) {
   not_negative("clip_norm", o.clip_norm);
   below_one("beta1", o.beta1);
   below_one("beta2", o.beta2);
+  below_one("dropout", o.dropout);
   below_one("valid_fraction", o.valid_fraction);
   for (const CorpusSource& source : o.corpus) positive("a corpus' weight", source.weight);
 }

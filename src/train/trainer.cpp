@@ -12,6 +12,7 @@
 #include "io/file.h"
 #include "train/checkpoint.h"
 #include "train/curve.h"
+#include "train/hash.h"
 #include "train/initial_state.h"
 #include "train/learner.h"
 #include "train/options.h"
@@ -141,7 +142,7 @@ class Run {
   void start();
   void resume();
   void train_step();
-  double pass(std::span<const Window> windows, float d_loss);
+  double pass(std::span<const Window> windows, std::uint64_t first_window, float d_loss);
   void report();
   void snapshot();
   TrainingProgress progress();
@@ -216,6 +217,7 @@ void Run::train_step() {
   const Clock::time_point start = Clock::now();
   const std::size_t context = learner_.config().n_positions;
   std::vector<Window> windows(std::max<std::size_t>(1, options_.batch_tokens / context));
+  const std::uint64_t first_window = state_.windows;
   std::uint64_t tokens = 0;
   for (Window& window : windows) {
     window = data_.sampler().window(state_.windows++);
@@ -226,7 +228,7 @@ void Run::train_step() {
   double nats = 0;
   for (std::size_t at = 0; at < windows.size(); at += per_pass) {
     const std::size_t count = std::min(per_pass, windows.size() - at);
-    nats += pass(std::span(windows).subspan(at, count), d_loss);
+    nats += pass(std::span(windows).subspan(at, count), first_window + at, d_loss);
   }
   ++state_.step;
   learning_rate_ = learning_rate_at(options_, state_.step);
@@ -246,7 +248,7 @@ void Run::train_step() {
   interval_tokens_here_ += tokens;
 }
 
-double Run::pass(std::span<const Window> windows, float d_loss) {
+double Run::pass(std::span<const Window> windows, std::uint64_t first_window, float d_loss) {
   ids_.clear();
   targets_.clear();
   offsets_.assign(1, 0);
@@ -257,7 +259,13 @@ double Run::pass(std::span<const Window> windows, float d_loss) {
     targets_.insert(targets_.end(), window_.begin() + 1, window_.end());
     offsets_.push_back(ids_.size());
   }
-  return learner_.accumulate({ids_, offsets_}, targets_, d_loss);
+  if (options_.dropout == 0) return learner_.accumulate({ids_, offsets_}, targets_, d_loss);
+  // By the window's number in the run: an interrupted run leaves out what a whole one does.
+  std::vector<std::uint64_t> keys(windows.size());
+  for (std::size_t i = 0; i < keys.size(); ++i)
+    keys[i] = Hasher().add("dropout").add(options_.seed).add(first_window + i).value();
+  const Dropout dropout(options_.dropout, std::move(keys));
+  return learner_.accumulate({ids_, offsets_}, targets_, d_loss, &dropout);
 }
 
 void Run::report() {

@@ -20,6 +20,10 @@ struct Probe {
 #endif
 
   static void copy(const float* x, float* y) noexcept { S::store(y, S::load(x)); }
+  static void stream(const float* x, float* y) noexcept {
+    S::stream(y, S::load(x));
+    S::fence();
+  }
   static void copy_partial(const float* x, float* y, std::size_t n, float fill,
                            float* loaded) noexcept {
     const F32 v = S::load_partial(x, n, fill);
@@ -71,6 +75,7 @@ constinit const SimdProbe GLASSGPT_ISA_TABLE = {
     .lanes = kernels::Probed::S::kLanes,
     .fuses = kernels::Probed::kFuses,
     .copy = kernels::Probed::copy,
+    .stream = kernels::Probed::stream,
     .copy_partial = kernels::Probed::copy_partial,
     .fma = kernels::Probed::fma,
     .max = kernels::Probed::max,

@@ -12,6 +12,7 @@ struct SimdProbe {
   std::size_t lanes;
   bool fuses;  // fma rounds once
   void (*copy)(const float* x, float* y) noexcept;
+  void (*stream)(const float* x, float* y) noexcept;  // y is aligned to a vector
   void (*copy_partial)(const float* x, float* y, std::size_t n, float fill, float* loaded) noexcept;
   void (*fma)(const float* a, const float* b, const float* c, float* y) noexcept;
   void (*max)(const float* a, const float* b, float* y) noexcept;

@@ -66,6 +66,14 @@ TEST_P(SimdOnIsa, LoadsAndStoresWhatIsThereAndNoMore) {
   }
 }
 
+TEST_P(SimdOnIsa, StreamsAWholeVector) {
+  const std::vector<float> x = random_floats(lanes(), 9);
+  GuardedBuffer<> to(lanes());  // ends at a page, so it begins at a vector's boundary
+  probe().stream(x.data(), to.data());
+  EXPECT_TRUE(compare_exact(to.data(), x.data(), lanes()));
+  EXPECT_TRUE(to.intact());
+}
+
 TEST_P(SimdOnIsa, PartialLoadsAndStoresTouchNothingBehindThem) {
   for (std::size_t n = 0; n < lanes(); ++n)
     for (std::size_t offset = 0; offset < 2; ++offset) {

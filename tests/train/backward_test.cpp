@@ -16,12 +16,10 @@ using training::AdamWOptions;
 using training::Learner;
 
 // Central differences, one parameter at a time, of the loss that the reference computes.
-std::vector<double> numeric_gradient(const ModelConfig& config,
-                                     const std::vector<float>& parameters, const TinyBatch& batch,
+std::vector<double> numeric_gradient(ReferenceLoss& reference, const TinyBatch& batch,
                                      double d_loss) {
   constexpr double kStep = 1e-5;
-  ReferenceLoss reference(config, {parameters.begin(), parameters.end()});
-  std::vector<double> gradient(parameters.size());
+  std::vector<double> gradient(reference.parameters().size());
   for (std::size_t i = 0; i < gradient.size(); ++i) {
     double& parameter = reference.parameters()[i];
     const double value = parameter;
@@ -48,16 +46,33 @@ double relative_error(const TensorLayout::Entry& entry, const std::vector<float>
   return error / largest;
 }
 
-void expect_gradients_match(const ModelConfig& config, const TinyBatch& batch) {
+// Which values of a row are left out, as the library's own function says: what it says is tested in
+// dropout_test.cpp, here it is what becomes of it.
+double mask_of(const Dropout& dropout, const ModelConfig& config, const TinyBatch& batch,
+               std::size_t place, std::size_t sequence, std::size_t t, std::size_t c) {
+  const std::size_t row = batch.offsets[sequence] + t;
+  const std::vector<float> ones((row + 1) * config.n_embd, 1.0f);
+  std::vector<float> masked(ones.size());
+  dropout.apply(place, batch.batch(), config.n_embd, row, row + 1, ones.data(), masked.data());
+  return masked[row * config.n_embd + c];
+}
+
+void expect_gradients_match(const ModelConfig& config, const TinyBatch& batch,
+                            const Dropout* dropout = nullptr) {
   const std::vector<float> parameters = random_parameters(config, 5);
   constexpr float kLossScale = 0.125f;
   Learner learner(config, parameters, AdamWOptions{}, {kernels::GemmBackend::kAuto, 2});
-  const double loss = learner.accumulate(batch.batch(), batch.targets, kLossScale);
+  const double loss = learner.accumulate(batch.batch(), batch.targets, kLossScale, dropout);
   ReferenceLoss reference(config, {parameters.begin(), parameters.end()});
+  if (dropout != nullptr) {
+    reference.mask = [&](std::size_t place, std::size_t sequence, std::size_t t, std::size_t c) {
+      return mask_of(*dropout, config, batch, place, sequence, t, c);
+    };
+  }
   const double expected_loss = reference.sum(batch.batch(), batch.targets);
   EXPECT_NEAR(loss, expected_loss, 1e-6 * expected_loss);
 
-  const std::vector<double> expected = numeric_gradient(config, parameters, batch, kLossScale);
+  const std::vector<double> expected = numeric_gradient(reference, batch, kLossScale);
   for (const TensorLayout::Entry& entry : learner.layout().entries) {
     if (!entry.trained) {
       for (std::size_t i = 0; i < entry.size; ++i)
@@ -76,6 +91,13 @@ TEST(Backward, EveryParameterMatchesFiniteDifferencesSinusoidal) {
 TEST(Backward, EveryParameterMatchesFiniteDifferencesLearned) {
   const ModelConfig config = tiny_learned();
   expect_gradients_match(config, random_batch(config, {3, 7}, 2));
+}
+
+TEST(Backward, EveryParameterMatchesFiniteDifferencesWithDropout) {
+  const Dropout dropout(0.4f, {11, 12, 13});
+  expect_gradients_match(tiny_sinusoidal(), random_batch(tiny_sinusoidal(), {9, 1, 4}, 1),
+                         &dropout);
+  expect_gradients_match(tiny_learned(), random_batch(tiny_learned(), {3, 7, 2}, 2), &dropout);
 }
 
 TEST(Backward, IgnoredTargetsContributeNothing) {

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <span>
 #include <string>
@@ -27,12 +28,17 @@ class ReferenceLoss {
 
   std::vector<double>& parameters() { return parameters_; }
 
+  // What a value is multiplied by at a place of dropout (0: embedding, 1 + 2 k: attention of block
+  // k, 2
+  // + 2 k: its MLP); empty: 1.
+  std::function<double(std::size_t place, std::size_t sequence, std::size_t t, std::size_t c)> mask;
+
   // The sum of the rows' cross-entropies, in nats.
   double sum(const Batch& batch, std::span<const TokenId> targets) const {
     double total = 0;
     for (std::size_t s = 0; s < batch.sequences(); ++s) {
       const std::size_t begin = batch.offsets[s], tokens = batch.offsets[s + 1] - begin;
-      total += sequence(batch.ids.subspan(begin, tokens), targets.subspan(begin, tokens));
+      total += sequence(s, batch.ids.subspan(begin, tokens), targets.subspan(begin, tokens));
     }
     return total;
   }
@@ -104,13 +110,21 @@ class ReferenceLoss {
     return out;
   }
 
+  void apply_mask(Matrix& x, std::size_t place, std::size_t number) const {
+    if (!mask) return;
+    for (std::size_t t = 0; t < x.size(); ++t) {
+      for (std::size_t c = 0; c < x[t].size(); ++c) x[t][c] *= mask(place, number, t, c);
+    }
+  }
+
   static void add(Matrix& x, const Matrix& y) {
     for (std::size_t t = 0; t < x.size(); ++t) {
       for (std::size_t c = 0; c < x[t].size(); ++c) x[t][c] += y[t][c];
     }
   }
 
-  double sequence(std::span<const TokenId> ids, std::span<const TokenId> targets) const {
+  double sequence(std::size_t number, std::span<const TokenId> ids,
+                  std::span<const TokenId> targets) const {
     const std::size_t C = config_.n_embd;
     const double *tokens = tensor("wte.weight"), *positions = tensor("wpe.weight");
     Matrix x(ids.size(), std::vector<double>(C));
@@ -119,15 +133,20 @@ class ReferenceLoss {
         x[t][c] = double{config_.embedding_scale} * tokens[ids[t] * C + c] + positions[t * C + c];
       }
     }
+    apply_mask(x, 0, number);
     for (std::size_t k = 0; k < config_.n_layer; ++k) {
       const std::string h = "h." + std::to_string(k) + ".";
       const Matrix qkv = linear(layer_norm(x, h + "ln_1"), h + "attn.c_attn", 3 * C);
-      add(x, linear(attention(qkv), h + "attn.c_proj", C));
+      Matrix branch = linear(attention(qkv), h + "attn.c_proj", C);
+      apply_mask(branch, 1 + 2 * k, number);
+      add(x, branch);
       Matrix hidden = linear(layer_norm(x, h + "ln_2"), h + "mlp.c_fc", config_.inner());
       for (std::vector<double>& row : hidden) {
         for (double& v : row) v = activation(v);
       }
-      add(x, linear(hidden, h + "mlp.c_proj", C));
+      branch = linear(hidden, h + "mlp.c_proj", C);
+      apply_mask(branch, 2 + 2 * k, number);
+      add(x, branch);
     }
     return cross_entropy(layer_norm(x, "ln_f"), targets);
   }

@@ -81,6 +81,7 @@ void TokenizerOptions::add_to(CLI::App& app) {
          "--tokenizer", path,
          "tokenizer.json, a directory with it or with vocab.json + merges.txt, or a .tiktoken "
          "file (default: the model's own)")
+      ->check(not_empty())
       ->type_name("PATH");
   app.add_option("--pattern", pattern, "split pattern of a .tiktoken file")
       ->check(one_of({"gpt2", "cl100k", "o200k"}))
@@ -139,6 +140,14 @@ void check_context(std::size_t tokens, const Model& model, const std::string& wh
               fmt::format("{} tokens, {} more than the model's context of {}", tokens,
                           tokens - context, context),
               hint);
+}
+
+CLI::Validator not_empty() {
+  return CLI::Validator(
+      [](std::string& value) {
+        return value.empty() ? std::string("the path is empty") : std::string{};
+      },
+      "");
 }
 
 CLI::Validator one_of(std::vector<std::string> names) {

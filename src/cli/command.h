@@ -98,5 +98,7 @@ void check_context(std::size_t tokens, const Model& model, const std::string& wh
 
 // A validator for a comma-free choice, listed in --help.
 CLI::Validator one_of(std::vector<std::string> names);
+// An empty path is a variable that was never set, not a wish for the default.
+CLI::Validator not_empty();
 
 }  // namespace glassgpt::cli

@@ -197,6 +197,7 @@ class Info : public Command {
   void add_options(CLI::App& app) override {
     app.add_option("--tokenizer", tokenizer_.path,
                    "about this tokenizer instead: size, longest tokens; with FILE, bytes per token")
+        ->check(not_empty())
         ->type_name("PATH");
     app.add_option("--file", file_, "the same as FILE behind the options")->type_name("FILE");
     app.add_option("--pattern", tokenizer_.pattern, "split pattern of a .tiktoken file")

@@ -97,8 +97,11 @@ class TrainTokenizer : public Command {
     const Tokenizer tokenizer = train(files);
     tokenizer.save(target);
     if (tokenizer.vocab_size() < options_.vocab_size) {
-      warn(fmt::format("the files gave {} tokens, not {}: no further pair occurs {} times",
-                       tokenizer.vocab_size(), options_.vocab_size, options_.min_frequency));
+      warn(fmt::format("the files gave {} tokens, not {}: {}", tokenizer.vocab_size(),
+                       options_.vocab_size,
+                       options_.min_frequency > 1
+                           ? fmt::format("no further pair occurs {} times", options_.min_frequency)
+                           : "no further pair is left"));
     }
     const double seconds = seconds_now() - start;
     if (common.json) {

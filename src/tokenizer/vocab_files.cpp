@@ -221,8 +221,10 @@ Definition read_tiktoken(const fs::path& file, SplitPattern pattern) {
       token.id = parse_rank(line.substr(space + 1));
     }
     if (token.id == kNoToken) {
-      throw Error(ErrorCode::kMalformed, file.string(), where + " is not \"BASE64 RANK\"",
-                  "this was read as a .tiktoken file");
+      throw Error(
+          ErrorCode::kMalformed, file.string(),
+          where + " is not \"BASE64 RANK\" with a rank from 0 to " + std::to_string(kMaxTokens - 1),
+          "this was read as a .tiktoken file");
     }
     if (token.bytes.size() > kMaxRankedTokenBytes) {
       throw Error(

@@ -161,6 +161,11 @@ TEST_F(Program, IdsOutOfRangeAreAnErrorWithNothingWritten) {
   expect_failure(run_with_input({"detokenize"}, "1 2\n3 x\n"), 1, "line 2");
 }
 
+TEST_F(Program, AnEmptyTokenizerPathIsAWrongCommandLine) {
+  expect_failure(run_glassgpt({"tokenize", "--tokenizer", "", "text"}), 2, "the path is empty");
+  expect_failure(run_glassgpt({"info", "--tokenizer", ""}), 2, "the path is empty");
+}
+
 TEST_F(Program, TrainedTokenizerIsTheLibrarysOwn) {
   const ProgramRun run = run_glassgpt({"train-tokenizer", "--vocab-size", "320", "--min-frequency",
                                        "1", "-o", path("tok"), path("corpus.txt")});

@@ -30,8 +30,9 @@ constexpr std::size_t kMinStepsPerThread = 3072;
 // Pieces per thread: threads that are interrupted leave theirs to the others.
 constexpr std::size_t kPiecesPerThread = 16, kMinPiecesPerThread = 2;
 // Tiles per thread from which rows are split and not columns: fewer would read B faster than the
-// last cache gives it.
-constexpr std::size_t kOwnTiles = 4;
+// last cache gives it, but for a small B, where it costs more that half of A comes from the other
+// core's cache.
+constexpr std::size_t kOwnTiles = 4, kOwnTilesOfSmallB = 2;
 
 struct Range {
   std::size_t begin, end;
@@ -65,8 +66,10 @@ Plan make_plan(std::size_t m, std::size_t n, std::size_t k, std::size_t threads,
                              std::size_t{1}, kGemmMaxTiles);
   // Threads with rows of their own pack nothing of A twice but each read all of B: worth it where
   // the rows are many, or the columns too few to share.
+  const std::size_t own_tiles =
+      packed_floats(k, n, kernel) <= kSmallBFloats ? kOwnTilesOfSmallB : kOwnTiles;
   const bool splits_rows =
-      m >= threads * kOwnTiles * kernel.mr || plan.panels < kMinPiecesPerThread * threads;
+      m >= threads * own_tiles * kernel.mr || plan.panels < kMinPiecesPerThread * threads;
   const std::size_t sharers = splits_rows ? std::min(threads, divide_up(m, kernel.mr)) : 1;
   plan.chunks = sharers * divide_up(m, sharers * at_once);
   plan.chunk_tiles = divide_up(divide_up(m, plan.chunks), kernel.mr);

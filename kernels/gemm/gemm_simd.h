@@ -201,6 +201,8 @@ struct Gemm {
       F32 b_row[kTileVectors];
       unrolled<kTileVectors>([&](auto v) __attribute__((always_inline)) {
         b_row[v] = S::load(b + (v / kVectors) * panel_stride + (v % kVectors) * kLanes);
+        // Two or three rows are bound by loads, and GCC would load B for each.
+        if constexpr (Rows == 2 || Rows == 3) keep_in_register(b_row[v]);
       });
       unrolled<Rows>([&](auto i) __attribute__((always_inline)) {
         unrolled<kTileVectors>([&](auto v) __attribute__((always_inline)) {

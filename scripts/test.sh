@@ -36,15 +36,16 @@ stage() {
 }
 
 install_packages() {
-  local packages=("${build_packages[@]}" libgtest-dev libbenchmark-dev python3-numpy clang-format-14
-    clang-tidy-14 libomp-14-dev)
+  local packages=("${build_packages[@]}" libgtest-dev libbenchmark-dev clang-format-14 clang-tidy-14 libomp-14-dev
+    # The Python package, what its tests need, and the libraries that its examples feed.
+    python3-dev pybind11-dev python3-numpy python3-pytest mypy python3-pandas python3-sklearn python3-faiss python3-hnswlib)
   # The sanitizers' compiler, its run-time libraries, and the tool that names their addresses.
   $quick || packages+=(clang-14 libclang-rt-14-dev llvm-14)
   need_packages "${packages[@]}"
 }
 
 build_release() {
-  configure "$release" -DCMAKE_BUILD_TYPE=Release -DGLASSGPT_WERROR=ON && cmake --build "$release" --parallel "$jobs"
+  configure "$release" -DCMAKE_BUILD_TYPE=Release -DGLASSGPT_WERROR=ON -DGLASSGPT_PYTHON=ON && cmake --build "$release" --parallel "$jobs"
 }
 
 our_sources() { find include src kernels tests bench \( -name '*.h' -o -name '*.cpp' \) -print0; }
@@ -104,10 +105,10 @@ test_tsan() {
 
 show_skipped() {
   local log=$release/Testing/Temporary/LastTest.log
-  grep -q 'Skipped$' "$log" 2>/dev/null || return 0
+  grep -qE 'Skipped$|^SKIPPED ' "$log" 2>/dev/null || return 0
   printf '\nSkipped tests and why:\n'
-  # "FILE:LINE: Skipped" is followed by the reason and then by "[  SKIPPED ] NAME".
-  awk '/: Skipped$/ {getline reason} /^\[  SKIPPED \] .*\)$/ {print "  " $4 ": " reason}' "$log"
+  # GoogleTest: "FILE:LINE: Skipped" is followed by the reason and then by "[  SKIPPED ] NAME". pytest: "SKIPPED [COUNT] FILE:LINE: REASON".
+  awk '/: Skipped$/ {getline reason} /^\[  SKIPPED \] .*\)$/ {print "  " $4 ": " reason} /^SKIPPED / {sub(/^SKIPPED /, "  "); print}' "$log"
 }
 
 run_release_tests() {

@@ -11,7 +11,7 @@ enum class PositionEncoding { kSinusoidal, kLearned };
 enum class ActivationFunction {
   kGeluTanh,
   kGeluErf
-};  // "gelu_new" (also "gelu_pytorch_tanh") and "gelu"
+};  // "gelu_new" and "gelu": read_config knows Hugging Face's other names for the same two
 
 // Names and defaults follow Hugging Face's GPT2Config. Letters: V vocab_size, C n_embd, H n_head, D
 // = C / H, L n_layer, F n_inner.
@@ -29,9 +29,13 @@ struct ModelConfig {
   float embedding_scale =
       1.0f;  // glassgpt's own key; sqrt(C) for sinusoidal models (Vaswani et al. 2017, section 3.4)
   bool tie_word_embeddings = true;
+  bool scale_attn_weights = true;                // scores are divided by sqrt(D)
+  bool scale_attn_by_inverse_layer_idx = false;  // and, in block k, by k + 1
 
   std::size_t head_dim() const noexcept { return n_embd / n_head; }
   std::size_t inner() const noexcept { return n_inner != 0 ? n_inner : 4 * n_embd; }
+  // What block k multiplies the products of queries and keys by.
+  float attention_scale(std::size_t block) const noexcept;
   std::size_t parameters()
       const noexcept;  // trained ones: a sinusoidal position table does not count
 

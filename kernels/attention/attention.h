@@ -16,7 +16,7 @@ struct AttentionShape {
   std::size_t heads;
   std::size_t head_dim;                                  // D >= 1
   std::size_t q_stride, k_stride, v_stride, out_stride;  // floats, >= heads * head_dim
-  float scale;                                           // 1 / sqrt(head_dim)
+  float scale;                                           // of the scores: 1 / sqrt(head_dim)
 };
 
 // What all of them share

@@ -72,6 +72,8 @@ class ConfigReader {
                   "expected a config.json as GPT2Model.save_pretrained writes it");
   }
 
+  bool has_entries(const char* key) const { return has(key) && !object_.at(key).empty(); }
+
   // Refuses a key whose value is not the only one that we compute.
   void supports_only(const char* key, bool value) const {
     if (flag(key, value) != value) unsupported(key, value ? "true" : "false");
@@ -104,19 +106,19 @@ class ConfigReader {
 void refuse_unsupported(const ConfigReader& reader) {
   if (reader.has("model_type") && reader.text("model_type", "") != "gpt2")
     reader.unsupported("model_type", "\"gpt2\"");
-  reader.supports_only("scale_attn_weights", true);
-  reader.supports_only("scale_attn_by_inverse_layer_idx", false);
-  reader.supports_only("reorder_and_upcast_attn", false);
   reader.supports_only("add_cross_attention", false);
   reader.supports_only("is_encoder_decoder", false);
   if (reader.has("quantization_config")) reader.unsupported("quantization_config", "none");
+  if (reader.has_entries("pruned_heads")) reader.unsupported("pruned_heads", "{}");
 }
 
 ActivationFunction read_activation(const ConfigReader& reader) {
   const std::string name = reader.text("activation_function", "gelu_new");
-  if (name == "gelu_new" || name == "gelu_pytorch_tanh") return ActivationFunction::kGeluTanh;
-  if (name == "gelu") return ActivationFunction::kGeluErf;
-  reader.unsupported("activation_function", "gelu_new, gelu_pytorch_tanh, gelu");
+  for (const char* tanh_form : {"gelu_new", "gelu_pytorch_tanh", "gelu_fast", "gelu_accurate"})
+    if (name == tanh_form) return ActivationFunction::kGeluTanh;
+  if (name == "gelu" || name == "gelu_python") return ActivationFunction::kGeluErf;
+  reader.unsupported("activation_function",
+                     "gelu_new, gelu_pytorch_tanh, gelu_fast, gelu_accurate, gelu, gelu_python");
 }
 
 PositionEncoding read_position_encoding(const ConfigReader& reader) {
@@ -136,6 +138,13 @@ double shortest(float value) {
 }
 
 }  // namespace
+
+float ModelConfig::attention_scale(std::size_t block) const noexcept {
+  float scale = 1.0f;
+  if (scale_attn_weights) scale /= std::sqrt(static_cast<float>(head_dim()));
+  if (scale_attn_by_inverse_layer_idx) scale /= static_cast<float>(block + 1);
+  return scale;
+}
 
 std::size_t ModelConfig::parameters() const noexcept {
   const std::size_t c = n_embd, f = inner();
@@ -195,6 +204,10 @@ ModelConfig read_config(const std::filesystem::path& file) {
   config.position_encoding = read_position_encoding(reader);
   config.embedding_scale = reader.number("embedding_scale", 1.0f);
   config.tie_word_embeddings = reader.flag("tie_word_embeddings", true);
+  config.scale_attn_weights = reader.flag("scale_attn_weights", true);
+  config.scale_attn_by_inverse_layer_idx = reader.flag("scale_attn_by_inverse_layer_idx", false);
+  // An order of the same operations for 16-bit numbers: ours are float32 anyway.
+  reader.flag("reorder_and_upcast_attn", false);
   try {
     config.validate();
   } catch (const std::invalid_argument& error) {
@@ -222,6 +235,8 @@ void write_config(const ModelConfig& config, const std::filesystem::path& file) 
   object["activation_function"] = tanh_form ? "gelu_new" : "gelu";
   object["layer_norm_epsilon"] = shortest(config.layer_norm_epsilon);
   object["tie_word_embeddings"] = config.tie_word_embeddings;
+  if (!config.scale_attn_weights) object["scale_attn_weights"] = false;
+  if (config.scale_attn_by_inverse_layer_idx) object["scale_attn_by_inverse_layer_idx"] = true;
   const bool sinusoidal = config.position_encoding == PositionEncoding::kSinusoidal;
   object["position_encoding"] = sinusoidal ? "sinusoidal" : "learned";
   object["embedding_scale"] = shortest(config.embedding_scale);

@@ -2,7 +2,6 @@
 // 2017) over a batch of sequences that lie one behind the other. ForwardPass::run() is the list of
 // its stages; each stage is one function below it.
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
 #include <vector>
 
@@ -266,7 +265,7 @@ ForwardPass::AttentionInput ForwardPass::attention_input(std::size_t sequence, s
                                  .k_stride = 3 * width_,
                                  .v_stride = 3 * width_,
                                  .out_stride = width_,
-                                 .scale = 1.0f / std::sqrt(static_cast<float>(config_.head_dim()))},
+                                 .scale = config_.attention_scale(k)},
                        .q = qkv,
                        .k = qkv + width_,
                        .v = qkv + 2 * width_};

@@ -150,11 +150,14 @@ class WeightsReader {
 std::filesystem::path find_weights(const std::filesystem::path& directory) {
   for (const char* name : {"model.safetensors", "model.safetensors.index.json"})
     if (std::filesystem::exists(directory / name)) return directory / name;
-  const bool pickled = std::filesystem::exists(directory / "pytorch_model.bin");
+  std::string hint = "a model directory has config.json, model.safetensors and tokenizer.json";
+  for (const char* name :
+       {"pytorch_model.bin", "pytorch_model.bin.index.json", "tf_model.h5", "flax_model.msgpack"})
+    if (std::filesystem::exists(directory / name))
+      hint = std::string(name) + " is not read: load the model in Transformers and save it again " +
+             "with save_pretrained(..., safe_serialization=True)";
   throw Error(ErrorCode::kNotFound, directory.string(), "there is no model.safetensors in it",
-              pickled ? "pytorch_model.bin is not read: save the model again with "
-                        "save_pretrained(..., safe_serialization=True)"
-                      : "a model directory has config.json, model.safetensors and tokenizer.json");
+              hint);
 }
 
 }  // namespace

@@ -1,7 +1,6 @@
 #include "train/backward.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <numeric>
 
@@ -158,10 +157,10 @@ double attention_flops(const Pass& pass) {
 }
 
 // Forward: heads = attention(q, k, v), sequence by sequence, head by head.
-void attention_heads_backward(const Pass& pass, const BlockActivations& kept, const float* d_heads,
-                              float* d_qkv) {
+void attention_heads_backward(const Pass& pass, std::size_t k, const BlockActivations& kept,
+                              const float* d_heads, float* d_qkv) {
   const std::size_t C = pass.C, H = pass.config.n_head, D = pass.config.head_dim();
-  const float scale = 1.0f / std::sqrt(static_cast<float>(D));
+  const float scale = pass.config.attention_scale(k);
   const StepScope timed(pass.profile, StepStage::kAttentionBackward, attention_flops(pass));
   for_tasks(pass.batch.sequences() * H, pass.options.threads, [&](std::size_t task, int thread) {
     const std::size_t sequence = task / H, head = task % H;
@@ -190,7 +189,7 @@ void attention_backward(const Pass& pass, std::size_t k, const BlockActivations&
   weight_gradient(pass, kept.heads, C, d_attention_out, C, d.attention_out_weight);
   input_gradient(pass, d_attention_out, C, weights.attention_out_weight, C, d_branch);
 
-  attention_heads_backward(pass, kept, d_branch, d_qkv);
+  attention_heads_backward(pass, k, kept, d_branch, d_qkv);
 
   // Forward: qkv = ln_1 W_qkv + b_qkv
   weight_gradient(pass, kept.ln_1, C, d_qkv, 3 * C, d.attention_qkv_weight);

@@ -27,6 +27,14 @@ MODELS = {
     # Saved without the language-model head: names have no "transformer." prefix.
     "gpt2_headless": (GPT2Model, torch.bfloat16, "1GB",
                       dict(vocab_size=40, n_positions=12, n_embd=14, n_layer=3, n_head=2, layer_norm_epsilon=1e-3)),
+    # As Stanford's Mistral models are: scores divided by the block's number too, another name for the tanh form; head width 7, shards.
+    "gpt2_scaled_by_layer": (GPT2LMHeadModel, torch.bfloat16, "16KB",
+                             dict(vocab_size=45, n_positions=14, n_embd=21, n_layer=3, n_head=3, activation_function="gelu_fast",
+                                  scale_attn_by_inverse_layer_idx=True, reorder_and_upcast_attn=True)),
+    # No scale at all, one head, shards of float32 without prefix, an output matrix that the file does not have.
+    "gpt2_unscaled_headless": (GPT2Model, torch.float32, "4KB",
+                               dict(vocab_size=30, n_positions=10, n_embd=9, n_layer=2, n_head=1, n_inner=20,
+                                    activation_function="gelu_python", scale_attn_weights=False, tie_word_embeddings=False)),
 }
 
 

@@ -41,7 +41,9 @@ TEST_F(Config, WhatIsWrittenIsReadAgain) {
                            .activation = ActivationFunction::kGeluErf,
                            .position_encoding = PositionEncoding::kSinusoidal,
                            .embedding_scale = 15.8745f,
-                           .tie_word_embeddings = false};
+                           .tie_word_embeddings = false,
+                           .scale_attn_weights = false,
+                           .scale_attn_by_inverse_layer_idx = true};
   write_config(config, file_);
   const ModelConfig read = read_config(file_);
   EXPECT_EQ(read.vocab_size, config.vocab_size);
@@ -55,6 +57,8 @@ TEST_F(Config, WhatIsWrittenIsReadAgain) {
   EXPECT_EQ(read.position_encoding, config.position_encoding);
   EXPECT_EQ(read.embedding_scale, config.embedding_scale);
   EXPECT_EQ(read.tie_word_embeddings, config.tie_word_embeddings);
+  EXPECT_EQ(read.scale_attn_weights, config.scale_attn_weights);
+  EXPECT_EQ(read.scale_attn_by_inverse_layer_idx, config.scale_attn_by_inverse_layer_idx);
 }
 
 TEST_F(Config, HasTheKeysThatTransformersReads) {
@@ -79,6 +83,8 @@ TEST_F(Config, WhatIsLeftOutHasGpt2sDefaults) {
   EXPECT_EQ(config.position_encoding, PositionEncoding::kLearned);
   EXPECT_EQ(config.embedding_scale, 1.0f);
   EXPECT_TRUE(config.tie_word_embeddings);
+  EXPECT_TRUE(config.scale_attn_weights);
+  EXPECT_FALSE(config.scale_attn_by_inverse_layer_idx);
 }
 
 TEST_F(Config, TheFormsOfGeluAreTold) {
@@ -87,21 +93,46 @@ TEST_F(Config, TheFormsOfGeluAreTold) {
     object["activation_function"] = name;
     return read(object).activation;
   };
-  EXPECT_EQ(activation("gelu_new"), ActivationFunction::kGeluTanh);
-  EXPECT_EQ(activation("gelu_pytorch_tanh"), ActivationFunction::kGeluTanh);
-  EXPECT_EQ(activation("gelu"), ActivationFunction::kGeluErf);
+  for (const char* name : {"gelu_new", "gelu_pytorch_tanh", "gelu_fast", "gelu_accurate"})
+    EXPECT_EQ(activation(name), ActivationFunction::kGeluTanh) << name;
+  for (const char* name : {"gelu", "gelu_python"})
+    EXPECT_EQ(activation(name), ActivationFunction::kGeluErf) << name;
+}
+
+TEST_F(Config, TheScalesOfAttentionAreReadAndAppliedByBlock) {
+  json object = minimal_;  // heads of 8
+  EXPECT_FLOAT_EQ(read(object).attention_scale(1), 0.35355339f);
+  object["scale_attn_by_inverse_layer_idx"] = true;
+  EXPECT_FLOAT_EQ(read(object).attention_scale(0), 0.35355339f);
+  EXPECT_FLOAT_EQ(read(object).attention_scale(3), 0.08838835f);
+  object["scale_attn_weights"] = false;
+  EXPECT_EQ(read(object).attention_scale(3), 0.25f);
+}
+
+// Another order of the same operations, and what only training or other heads look at.
+TEST_F(Config, KeysThatDoNotChangeTheVectorsAreAccepted) {
+  json object = minimal_;
+  object.update({{"reorder_and_upcast_attn", true},
+                 {"attn_pdrop", 0.1},
+                 {"summary_type", "cls_index"},
+                 {"use_cache", true},
+                 {"pruned_heads", json::object()},
+                 {"transformers_version", "4.40.2"}});
+  EXPECT_EQ(read(object).n_embd, 24u);
 }
 
 TEST_F(Config, WhatIsNotComputedIsRefusedByName) {
   const auto unsupported = ErrorCode::kUnsupported;
-  expect_refused({{"activation_function", "relu"}}, unsupported, "activation_function is \"relu\"");
+  // The other names that Transformers has for activation functions.
+  for (const std::string name : {"gelu_10", "laplace", "leaky_relu", "linear", "mish", "quick_gelu",
+                                 "relu", "relu2", "relu6", "sigmoid", "silu", "swish", "tanh"})
+    expect_refused({{"activation_function", name}}, unsupported,
+                   "activation_function is \"" + name +
+                       "\", which glassgpt does not compute; supported: gelu_new, ");
   expect_refused({{"model_type", "llama"}}, unsupported, "model_type is \"llama\"");
   expect_refused({{"add_cross_attention", true}}, unsupported, "add_cross_attention is true");
-  expect_refused({{"scale_attn_weights", false}}, unsupported, "scale_attn_weights is false");
-  expect_refused({{"scale_attn_by_inverse_layer_idx", true}}, unsupported,
-                 "scale_attn_by_inverse_layer_idx is true");
-  expect_refused({{"reorder_and_upcast_attn", true}}, unsupported,
-                 "reorder_and_upcast_attn is true");
+  expect_refused({{"is_encoder_decoder", true}}, unsupported, "is_encoder_decoder is true");
+  expect_refused({{"pruned_heads", {{"0", {1, 2}}}}}, unsupported, "pruned_heads is {");
   expect_refused({{"quantization_config", {{"bits", 4}}}}, unsupported, "quantization_config");
   expect_refused({{"position_encoding", "rotary"}}, unsupported, "position_encoding is \"rotary\"");
 }
@@ -116,6 +147,8 @@ TEST_F(Config, WrongTypesAreNamed) {
   expect_refused({{"layer_norm_epsilon", "small"}}, malformed, "layer_norm_epsilon");
   expect_refused({{"tie_word_embeddings", 1}}, malformed,
                  "tie_word_embeddings is 1, expected true or false");
+  expect_refused({{"scale_attn_weights", "no"}}, malformed, "scale_attn_weights is \"no\"");
+  expect_refused({{"reorder_and_upcast_attn", 1}}, malformed, "reorder_and_upcast_attn is 1");
   expect_refused({{"activation_function", std::string(1000, 'x')}}, ErrorCode::kUnsupported, "...");
   expect_refused({{"n_layer", nullptr}}, malformed, "the key \"n_layer\" is missing");
 }

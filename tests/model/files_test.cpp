@@ -261,8 +261,13 @@ TEST_F(WrongFiles, ATruncatedFileIsRefusedAtEveryLength) {
 TEST_F(WrongFiles, DirectoriesWithoutTheirFilesAreExplained) {
   std::filesystem::remove(weights());
   expect_load_error(ErrorCode::kNotFound, "there is no model.safetensors in it");
-  io::write_file(directory_ / "pytorch_model.bin", "x");
-  expect_load_error(ErrorCode::kNotFound, "safe_serialization=True");
+  for (const std::string name :
+       {"tf_model.h5", "flax_model.msgpack", "pytorch_model.bin.index.json", "pytorch_model.bin"}) {
+    io::write_file(directory_ / name, "x");
+    expect_load_error(ErrorCode::kNotFound, name + " is not read");
+    expect_load_error(ErrorCode::kNotFound, "safe_serialization=True");
+    if (name != "pytorch_model.bin") std::filesystem::remove(directory_ / name);
+  }
   std::filesystem::remove(directory_ / "config.json");
   expect_load_error(ErrorCode::kNotFound, "config.json");
   expect_error([&] { Model::load(directory_ / "nowhere"); }, ErrorCode::kNotFound,

@@ -48,7 +48,8 @@ TEST_P(TransformersGolden, EveryLayerMatches) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Directories, TransformersGolden,
-                         ::testing::Values("gpt2_tied", "gpt2_untied_sharded", "gpt2_headless"),
+                         ::testing::Values("gpt2_tied", "gpt2_untied_sharded", "gpt2_headless",
+                                           "gpt2_scaled_by_layer", "gpt2_unscaled_headless"),
                          [](const auto& instance) { return std::string(instance.param); });
 
 }  // namespace

@@ -103,6 +103,9 @@ class ReferencePass {
   Matrix attend(std::size_t layer, const Matrix& qkv) {
     const std::size_t width = model_.config.n_embd, heads = model_.config.n_head;
     const std::size_t head_width = width / heads, tokens = qkv.rows;
+    double divisor =
+        model_.config.scale_attn_weights ? std::sqrt(static_cast<double>(head_width)) : 1.0;
+    if (model_.config.scale_attn_by_inverse_layer_idx) divisor *= static_cast<double>(layer + 1);
     const Matrix q = keep(Stage::kQ, layer, columns(qkv, 0, width));
     const Matrix k = keep(Stage::kK, layer, columns(qkv, width, width));
     const Matrix v = keep(Stage::kV, layer, columns(qkv, 2 * width, width));
@@ -115,8 +118,7 @@ class ReferencePass {
           double dot = 0.0;
           for (std::size_t d = head * head_width; d < (head + 1) * head_width; ++d)
             dot += at(q, i, d) * at(k, j, d);
-          at(scores, i, j) = j > i ? -std::numeric_limits<double>::infinity()
-                                   : dot / std::sqrt(static_cast<double>(head_width));
+          at(scores, i, j) = j > i ? -std::numeric_limits<double>::infinity() : dot / divisor;
           at(weights, i, j) = std::exp(at(scores, i, j));
           sum_of_exp += at(weights, i, j);
         }

@@ -1,5 +1,5 @@
-"""transformers_states.py DIRECTORY: loads the model there with Transformers and writes the hidden states of the ids in ids.txt to
-states.safetensors. Called by transformers_test.cpp."""
+"""transformers_states.py MODEL DIRECTORY: loads the model with Transformers and writes the hidden states of the ids in DIRECTORY/ids.txt to
+DIRECTORY/states.safetensors. Called by transformers_test.cpp."""
 import pathlib
 import sys
 
@@ -7,9 +7,9 @@ import torch
 from safetensors.torch import save_file
 from transformers import GPT2LMHeadModel
 
-directory = pathlib.Path(sys.argv[1])
+saved, directory = map(pathlib.Path, sys.argv[1:])
 ids = torch.tensor([[int(word) for word in (directory / "ids.txt").read_text().split()]])
-model, report = GPT2LMHeadModel.from_pretrained(directory, torch_dtype="auto", output_loading_info=True)
+model, report = GPT2LMHeadModel.from_pretrained(saved, torch_dtype="auto", output_loading_info=True)
 # Complete, with nothing over, and computed in float32 whatever the file stores.
 assert not any(report.values()), report
 assert model.dtype == torch.float32, model.dtype

@@ -1,6 +1,5 @@
 // Models that we save, loaded and computed by the genuine Transformers. Optional: needs a Python
-// that has it, named by GLASSGPT_TRANSFORMERS_PYTHON; tests/golden/make_gpt2_golden.py says how to
-// make one.
+// that has it, named by GLASSGPT_TRANSFORMERS_PYTHON; scripts/test_transformers.sh makes one.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -26,26 +25,25 @@ std::string type_name(StorageType type) {
                                          : "BFloat16";
 }
 
-class TransformersPeer : public ::testing::TestWithParam<Saved> {};
+const char* transformers_python() { return std::getenv("GLASSGPT_TRANSFORMERS_PYTHON"); }
+constexpr const char* kNoTransformers =
+    "GLASSGPT_TRANSFORMERS_PYTHON names no Python with transformers: see "
+    "scripts/test_transformers.sh";
 
-TEST_P(TransformersPeer, ComputesTheSameFromWhatWeSave) {
-  const char* python = std::getenv("GLASSGPT_TRANSFORMERS_PYTHON");
-  if (python == nullptr)
-    GTEST_SKIP() << "GLASSGPT_TRANSFORMERS_PYTHON names no Python with transformers: see "
-                    "tests/golden/make_gpt2_golden.py";
-  const ModelConfig config = config_named(GetParam().name);
-  const TemporaryDirectory directory;
-  make_test_model(config, 11).model.save(directory.path(), GetParam().type);
-  const Model model = Model::load(directory.path());
-
+// Every layer of as many tokens as the context holds, computed by both.
+void expect_transformers_computes_the_same(const std::filesystem::path& saved) {
+  const Model model = Model::load(saved);
+  const ModelConfig& config = model.config();
   const std::vector<TokenId> ids = random_ids(config.n_positions, config.vocab_size, 12);
   Collector collector({Stage::kEmbedding, Stage::kResidual, Stage::kFinal, Stage::kLogits});
   model.forward(make_batch({{ids}}).batch(), collector);
+  const TemporaryDirectory directory;
   std::string list;
   for (const TokenId id : ids) list += std::to_string(id) + " ";
   io::write_file(directory / "ids.txt", list);
-  const std::string command = std::string(python) + " " + GLASSGPT_SOURCE_DIR +
-                              "/tests/model/transformers_states.py " + directory.path().string();
+  const std::string command = std::string(transformers_python()) + " " + GLASSGPT_SOURCE_DIR +
+                              "/tests/model/transformers_states.py " + saved.string() + " " +
+                              directory.path().string();
   ASSERT_EQ(std::system(command.c_str()), 0) << command;
 
   const io::SafetensorsFile states(directory / "states.safetensors");
@@ -64,10 +62,27 @@ TEST_P(TransformersPeer, ComputesTheSameFromWhatWeSave) {
   }
 }
 
+class TransformersPeer : public ::testing::TestWithParam<Saved> {};
+
+TEST_P(TransformersPeer, ComputesTheSameFromWhatWeSave) {
+  if (transformers_python() == nullptr) GTEST_SKIP() << kNoTransformers;
+  const TemporaryDirectory directory;
+  make_test_model(config_named(GetParam().name), 11).model.save(directory.path(), GetParam().type);
+  expect_transformers_computes_the_same(directory.path());
+}
+
+TEST(TransformersPeer, ComputesTheSameFromTheBundledWeights) {
+  if (transformers_python() == nullptr) GTEST_SKIP() << kNoTransformers;
+  expect_transformers_computes_the_same(std::filesystem::path(GLASSGPT_SOURCE_DIR) / "weights" /
+                                        "mini");
+}
+
 INSTANTIATE_TEST_SUITE_P(Saved, TransformersPeer,
                          ::testing::Values(Saved{"LearnedTied", StorageType::kFloat32},
                                            Saved{"SinusoidalOddHeads", StorageType::kFloat32},
                                            Saved{"SinusoidalOddHeads", StorageType::kFloat16},
+                                           Saved{"ScaledByLayer", StorageType::kFloat32},
+                                           Saved{"UnscaledAttention", StorageType::kFloat16},
                                            Saved{"UntiedSevenWideHeads", StorageType::kBFloat16}),
                          [](const auto& instance) {
                            return instance.param.name + type_name(instance.param.type);

@@ -93,6 +93,14 @@ TEST(Backward, EveryParameterMatchesFiniteDifferencesLearned) {
   expect_gradients_match(config, random_batch(config, {3, 7}, 2));
 }
 
+TEST(Backward, EveryParameterMatchesFiniteDifferencesWithOtherScalesOfAttention) {
+  ModelConfig config = tiny_sinusoidal();
+  config.scale_attn_by_inverse_layer_idx = true;
+  expect_gradients_match(config, random_batch(config, {9, 1, 4}, 1));
+  config.scale_attn_weights = false;
+  expect_gradients_match(config, random_batch(config, {9, 1, 4}, 1));
+}
+
 TEST(Backward, EveryParameterMatchesFiniteDifferencesWithDropout) {
   const Dropout dropout(0.4f, {11, 12, 13});
   expect_gradients_match(tiny_sinusoidal(), random_batch(tiny_sinusoidal(), {9, 1, 4}, 1),

@@ -87,8 +87,10 @@ class ReferenceLoss {
     return 0.5 * x * (1 + std::tanh(std::sqrt(2 / pi) * (x + 0.044715 * x * x * x)));
   }
 
-  Matrix attention(const Matrix& qkv) const {
+  Matrix attention(const Matrix& qkv, std::size_t block) const {
     const std::size_t C = config_.n_embd, D = config_.head_dim();
+    double divisor = config_.scale_attn_weights ? std::sqrt(static_cast<double>(D)) : 1.0;
+    if (config_.scale_attn_by_inverse_layer_idx) divisor *= static_cast<double>(block + 1);
     Matrix out(qkv.size(), std::vector<double>(C, 0.0));
     for (std::size_t t = 0; t < qkv.size(); ++t) {
       for (std::size_t h = 0; h < config_.n_head; ++h) {
@@ -97,7 +99,7 @@ class ReferenceLoss {
         for (std::size_t u = 0; u <= t; ++u) {
           double score = 0;
           for (std::size_t d = h * D; d < (h + 1) * D; ++d) score += qkv[t][d] * qkv[u][C + d];
-          weights[u] = std::exp(score / std::sqrt(static_cast<double>(D)));
+          weights[u] = std::exp(score / divisor);
           sum += weights[u];
         }
         for (std::size_t u = 0; u <= t; ++u) {
@@ -137,7 +139,7 @@ class ReferenceLoss {
     for (std::size_t k = 0; k < config_.n_layer; ++k) {
       const std::string h = "h." + std::to_string(k) + ".";
       const Matrix qkv = linear(layer_norm(x, h + "ln_1"), h + "attn.c_attn", 3 * C);
-      Matrix branch = linear(attention(qkv), h + "attn.c_proj", C);
+      Matrix branch = linear(attention(qkv, k), h + "attn.c_proj", C);
       apply_mask(branch, 1 + 2 * k, number);
       add(x, branch);
       Matrix hidden = linear(layer_norm(x, h + "ln_2"), h + "mlp.c_fc", config_.inner());

@@ -1,0 +1,106 @@
+"""One model, many threads of Python's: the same bytes, the interpreter free meanwhile, and signals heard."""
+import concurrent.futures
+import pickle
+import signal
+import sys
+import threading
+
+import pytest
+
+import glassgpt
+
+TEXTS = [f"Text number {i}: the river bank, 河岸。" * (1 + i % 7) for i in range(24)]
+
+
+def test_threads_that_share_a_model_get_the_bytes_of_one(model_directory):
+    model = glassgpt.load(model_directory)  # a fresh one: its weights are packed by whoever comes first
+    barrier = threading.Barrier(8)
+
+    def work(number):
+        barrier.wait()
+        out = []
+        for i in range(len(TEXTS)):
+            text = TEXTS[(i + number) % len(TEXTS)]
+            vectors = model.embed(text, layers=[0, 3, "final"], threads=1 + number % 2)
+            out.append((text, b"".join(array.tobytes() for array in vectors.values()), model.trace(text, "q")["q"].tobytes()))
+            assert model.detokenize(model.tokenize(text).ids).decode() == text
+        return out
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        results = [pair for found in pool.map(work, range(8)) for pair in found]
+    assert len(results) == 8 * len(TEXTS)
+    alone = glassgpt.load(model_directory)
+    for text in TEXTS:
+        vectors = alone.embed(text, layers=[0, 3, "final"], threads=1)
+        expected = b"".join(array.tobytes() for array in vectors.values()), alone.trace(text, "q")["q"].tobytes()
+        assert {(a, b) for found, a, b in results if found == text} == {expected}
+
+
+@pytest.fixture
+def switches_only_where_the_lock_is_let_go():
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1000)
+    yield
+    sys.setswitchinterval(interval)
+
+
+@pytest.mark.parametrize("call", ["embed", "trace", "tokenize", "load"])
+def test_other_threads_run_meanwhile(call, model, model_directory, switches_only_where_the_lock_is_let_go):
+    work = {
+        "embed": lambda: model.embed(TEXTS * 4),
+        "trace": lambda: model.trace(" word" * 200),
+        "tokenize": lambda: model.tokenize(" word" * 200000),
+        "load": lambda: glassgpt.load(model_directory),
+    }[call]
+    begin, ran = threading.Lock(), []
+    begin.acquire()
+
+    def other():
+        begin.acquire()
+        ran.append(True)
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    begin.release()
+    # The other thread may go on, but nobody lets the interpreter go: what keeps it is seen.
+    sum(range(10**6))
+    assert not ran
+    for _ in range(1000):
+        work()
+        if ran:
+            break
+    thread.join()
+    assert ran
+
+
+class Interrupted(Exception):
+    pass
+
+
+def test_signals_are_heard_between_passes(model):
+    """A handler that runs only after the call would run once: signals of one kind are not counted while they wait."""
+    heard = []
+
+    def hear(number, frame):
+        heard.append(number)
+        if len(heard) == 3:
+            raise Interrupted
+
+    before = signal.signal(signal.SIGALRM, hear)
+    signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+    try:
+        with pytest.raises(Interrupted):
+            model._engine.embed(
+                [b" word" * 250] * 400,
+                layers="final", taps="", unit="text", pool="mean", normalize=False, center=[], truncate="error", stride=0,
+                batch_tokens=250, special="none", threads=1, gemm="auto", dtype="f32",
+            )  # fmt: skip
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert model.embed("and it goes on")["final"].shape[0] > 0
+
+
+def test_a_model_goes_to_other_processes_by_its_path(model):
+    again = pickle.loads(pickle.dumps(model))
+    assert again.embed("a text")["final"].tobytes() == model.embed("a text")["final"].tobytes()

@@ -1,0 +1,221 @@
+// Skip-gram with negative sampling, update by update.
+"use strict";
+(function () {
+  const {h, svg, t, vectors, draw} = glass;
+  const id = "skip_gram";
+  const colours = ["accent", "warm", "violet", "ochre", "good"];
+  let timer = null;
+
+  const initial = () => ({step: 0, rate: glass.data.skip_gram.learning_rate});
+
+  // Mikolov et al. 2013: the context's output vector is pulled towards the centre's vector, those of the
+  // negatives are pushed away; the centre moves by the sum, with the outputs as they were before.
+  const one_update = (input, output, update, rate) => {
+    const center = input.subarray(2 * update.center, 2 * update.center + 2);
+    const old = [center[0], center[1]], move = [0, 0];
+    const terms = [update.context, ...update.negatives].map((word, k) => {
+      const u = output.subarray(2 * word, 2 * word + 2);
+      const product = old[0] * u[0] + old[1] * u[1];
+      const probability = vectors.sigmoid(product), wanted = k === 0 ? 1 : 0;
+      const push = rate * (wanted - probability);
+      move[0] += push * u[0];
+      move[1] += push * u[1];
+      u[0] += push * old[0];
+      u[1] += push * old[1];
+      return {word, product, probability, wanted, push};
+    });
+    center[0] += move[0];
+    center[1] += move[1];
+    return {terms, old};
+  };
+  // All states of a run: the same draws, any rate.
+  const train = (rate) => {
+    const {updates, vectors: first, outputs, words} = glass.data.skip_gram;
+    const size = 2 * words.length;
+    const input = Float64Array.from(glass.tensor(first).values.subarray(0, size));
+    const output = Float64Array.from(glass.tensor(outputs).values.subarray(0, size));
+    const inputs = new Float64Array(size * (updates.length + 1)), outs = inputs.slice();
+    const terms = [];
+    inputs.set(input);
+    outs.set(output);
+    updates.forEach((update, s) => {
+      terms.push(one_update(input, output, update, rate).terms);
+      inputs.set(input, size * (s + 1));
+      outs.set(output, size * (s + 1));
+    });
+    return {inputs, outs, terms, size};
+  };
+  const loss_of = (terms) => terms.reduce((sum, {probability, wanted}) =>
+    sum - Math.log(Math.max(1e-12, wanted ? probability : 1 - probability)), 0);
+
+  const group_of = (word) => glass.data.skip_gram.groups.findIndex((group) => group.includes(word));
+  // Mean cosine of pairs of one group, and of pairs of two groups.
+  const togetherness = (state) => {
+    const {words} = glass.data.skip_gram;
+    const sums = [0, 0], counts = [0, 0];
+    words.forEach((_, i) => words.forEach((__, j) => {
+      if (j >= i || group_of(i) < 0 || group_of(j) < 0) return;
+      const which = group_of(i) === group_of(j) ? 0 : 1;
+      sums[which] += vectors.cosine(state.subarray(2 * i, 2 * i + 2), state.subarray(2 * j, 2 * j + 2));
+      counts[which] += 1;
+    }));
+    return sums.map((sum, i) => sum / counts[i]);
+  };
+
+  const plane = (run, state, shown) => draw.responsive("div.plane", (width) => {
+    const {words, updates} = glass.data.skip_gram;
+    const height = Math.min(460, Math.max(300, width * 0.72));
+    // One scale for the whole run, so that movement is seen as movement.
+    const reach = 1.08 * draw.largest(run.inputs);
+    const scale = Math.min(width, height) / 2 / reach;
+    const at = (values, word) => [width / 2 + scale * values[2 * word], height / 2 - scale * values[2 * word + 1]];
+    const paint = () => {
+      const now = run.inputs.subarray(run.size * state.step, run.size * (state.step + 1));
+      const before = state.step > 0 ? run.inputs.subarray(run.size * (state.step - 1), run.size * state.step) : now;
+      const update = state.step > 0 ? updates[state.step - 1] : null;
+      const trail = [];
+      if (update) {
+        for (let s = Math.max(0, state.step - 240); s <= state.step; s++) {
+          trail.push(at(run.inputs.subarray(run.size * s, run.size * (s + 1)), update.center).map((x) => x.toFixed(1)).join(" "));
+        }
+      }
+      const picture = svg("svg", {viewBox: `0 0 ${width} ${height}`, height, "aria-hidden": "true"},
+        svg("line.axis", {x1: 0, x2: width, y1: height / 2, y2: height / 2}),
+        svg("line.axis", {x1: width / 2, x2: width / 2, y1: 0, y2: height}),
+        trail.length > 1 ? svg("path", {d: `M${trail.join("L")}`, fill: "none", stroke: "var(--faint)", "stroke-width": 1}) : null,
+        words.map((word, i) => {
+          const [x, y] = at(now, i), colour = `var(--${colours[group_of(i)] || "soft"})`;
+          const active = update && i === update.center;
+          const role = update && i === update.context ? "context" : update && update.negatives.includes(i) ? "negative" : "";
+          const [x0, y0] = at(before, i);
+          return svg(`g.word${active ? ".center" : ""}`, {"data-word": word},
+            svg("line", {x1: width / 2, y1: height / 2, x2: x, y2: y, stroke: colour, opacity: 0.22}),
+            active ? svg("line", {x1: x0, y1: y0, x2: x, y2: y, stroke: colour, "stroke-width": 3}) : null,
+            role ? svg("circle", {cx: x, cy: y, r: 9, fill: "none", stroke: role === "context" ? "var(--good)" : "var(--bad)", "stroke-width": 1.6, "stroke-dasharray": role === "context" ? null : "3 3"}) : null,
+            svg("circle", {cx: x, cy: y, r: active ? 6.5 : 4.5, fill: colour}),
+            svg("text", {
+              x: x + (x > width - 60 ? -9 : 9), y: y + 4, "text-anchor": x > width - 60 ? "end" : "start",
+              style: `fill:${colour};font-size:13px;font-weight:${active ? 700 : 500}`,
+            }, word));
+        }));
+      shown(now, update);
+      return picture;
+    };
+    return paint();
+  });
+
+  const sentence_line = (update) => {
+    const {sentences, stop_words} = glass.data.skip_gram;
+    const {words} = glass.data.skip_gram;
+    return h("p.sentence", {lang: "en"}, sentences[update.sentence].map((word) => {
+      const dropped = stop_words.includes(word), index = words.indexOf(word);
+      const kind = dropped ? ".dropped" : index === update.center ? ".center" : index === update.context ? ".context" : "";
+      return [h(`span.w${kind}`, {}, word), " "];
+    }));
+  };
+
+  const working = (update, terms) => {
+    const {words} = glass.data.skip_gram;
+    return h("div.scroll", {}, h("table.updates", {},
+      h("thead", {}, h("tr", {}, ["word", "product", "probability", "wanted", "push"].map((key) =>
+        h("th", {scope: "col"}, t(`skip_gram.column.${key}`))))),
+      h("tbody", {}, terms.map((term) => h("tr", {},
+        h("th", {scope: "row", lang: "en"}, `${words[update.center]} · ${words[term.word]}`),
+        h("td", {}, glass.number(term.product, 3)), h("td", {}, glass.number(term.probability, 3)),
+        h("td", {}, String(term.wanted)),
+        h(`td.${term.push >= 0 ? "pull" : "away"}`, {}, `${term.push >= 0 ? "+" : ""}${glass.number(term.push, 4)}`))))));
+  };
+
+  const figure = (root) => {
+    const state = glass.chapter_state(id, initial);
+    const data = glass.data.skip_gram;
+    const total = data.updates.length;
+    let run = train(state.rate);
+    stop();
+    const details = h("div.details", {});
+    const together = h("p.readout.together", {});
+    const holder = h("div", {}), chart = h("div", {});
+    let picture = null;
+
+    const epoch_losses = () => {
+      const sums = Array(data.epochs).fill(0), counts = Array(data.epochs).fill(0);
+      data.updates.forEach((update, s) => { sums[update.epoch] += loss_of(run.terms[s]); counts[update.epoch] += 1; });
+      return sums.map((sum, i) => sum / counts[i]);
+    };
+    let curve = null;
+    const show_curve = () => {
+      const losses = epoch_losses();
+      const series = [{name: t("skip_gram.loss"), values: losses, colour: "accent"}];
+      curve = draw.chart({
+        series, labels: losses.map((_, i) => String(i + 1)), label: t("skip_gram.loss_label"), height: 150,
+        x_label: t("skip_gram.epoch"), at: 0, low: 0,
+      });
+      glass.fill(chart, h("p.note", {}, t("skip_gram.loss")), curve);
+    };
+    const shown = (now, update) => {
+      const [same, other] = togetherness(now);
+      glass.fill(together, glass.rich("skip_gram.together", {
+        same: glass.number(same, 2), other: glass.number(other, 2),
+      }));
+      if (!update) glass.fill(details, h("p.note", {}, t("skip_gram.before")));
+      else {
+        glass.fill(details, h("h3", {}, t("skip_gram.update", {number: glass.integer(state.step), total: glass.integer(total), epoch: update.epoch + 1})),
+          sentence_line(update), working(update, run.terms[state.step - 1]));
+      }
+    };
+    const slider = glass.slider(t("skip_gram.step"), {min: 0, max: total, value: state.step},
+      (step) => glass.integer(step), (step) => go(step));
+    const go = (step) => {
+      state.step = Math.max(0, Math.min(total, step));
+      slider.set(state.step);
+      picture.repaint();
+      curve.move(state.step > 0 ? data.updates[state.step - 1].epoch : 0);
+      if (state.step === total) stop();
+    };
+    const per_epoch = Math.ceil(total / data.epochs);
+    const play = glass.button("skip_gram.run", () => {
+      if (timer) { stop(); play.textContent = t("skip_gram.run"); return; }
+      if (state.step === total) go(0);
+      // Whoever wants less motion sees an epoch at a time.
+      const [size, pause] = glass.reduced_motion() ? [per_epoch, 700] : [Math.max(1, Math.ceil(total / 400)), 40];
+      play.textContent = t("skip_gram.pause");
+      timer = setInterval(() => {
+        if (!root.isConnected) { stop(); return; }
+        go(state.step + size);
+        if (!timer) play.textContent = t("skip_gram.run");
+      }, pause);
+    }, {class: "main", "data-act": "run"});
+    const rate = glass.slider(t("skip_gram.rate"), {min: 0.01, max: 1, step: 0.01, value: state.rate},
+      (value) => glass.number(value, 2), (value) => {
+        state.rate = value;
+        run = train(value);
+        build();
+      });
+    const build = () => {
+      picture = plane(run, state, shown);
+      glass.fill(holder, picture);
+      show_curve();
+    };
+    build();
+    root.append(
+      h("div.corpus", {lang: "en"}, data.sentences.map((sentence) => h("span", {}, sentence.map((word) =>
+        [data.stop_words.includes(word) ? h("s", {}, word) : word, " "])))),
+      h("div.tools", {}, glass.button("skip_gram.one", () => go(state.step + 1), {"data-act": "step"}), play,
+        glass.button("skip_gram.one_epoch", () => go(state.step + per_epoch), {"data-act": "epoch"}),
+        glass.button("skip_gram.restart", () => go(0), {"data-act": "restart"}), slider),
+      h("div.columns.wide_left", {}, h("div", {}, holder, together), h("div", {}, details, chart)),
+      h("div.tools.last", {}, rate));
+  };
+  const stop = () => { clearInterval(timer); timer = null; };
+
+  const check = () => {
+    const data = glass.data.skip_gram;
+    const run = train(data.learning_rate);
+    glass.check(id, "vectors", run.inputs, glass.tensor(data.vectors).values, 1e-4);
+    glass.check(id, "outputs", run.outs, glass.tensor(data.outputs).values, 1e-4);
+    glass.check(id, "probabilities", run.terms.flat().map((term) => term.probability),
+      data.updates.flatMap((update) => update.probabilities), 1e-4);
+    glass.check(id, "loss", run.terms.map(loss_of), data.updates.map((update) => update.loss), 1e-4);
+  };
+  glass.chapter({id, figure, check, data: "skip_gram"});
+})();

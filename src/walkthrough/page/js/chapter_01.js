@@ -3,7 +3,8 @@
 (function () {
   const {h, svg, t, vectors} = glass;
   const id = "vectors";
-  const pairs = [[0, 1], [1, 2], [0, 2]];
+  // The fourth vector is the reader's.
+  const pairs = [[0, 1], [1, 2], [0, 3], [2, 3]];
 
   const initial = () => ({
     counts: glass.data.counts.texts.map((text) => text.counts.slice()),
@@ -43,7 +44,7 @@
     const state = glass.chapter_state(id, initial);
     const {dimensions, texts} = glass.data.counts;
     const words = dimensions.map((word) => word[glass.state.language]);
-    const names = texts.map((text) => text.name);
+    const names = [...texts.map((text) => text.name), t("vectors.own")];
     const kinds = texts.map((text) => text.topic[glass.state.language]);
     const all = () => [...state.counts, state.own];
 
@@ -54,7 +55,8 @@
 
     const show_pictures = () => {
       glass.fill(pictures, pairs.map(([i, j], number) => {
-        const angle = vectors.angle(state.counts[i], state.counts[j]);
+        const [a, b] = [all()[i], all()[j]];
+        const angle = vectors.angle(a, b);
         return h("button.protractor", {
           type: "button", role: "radio", "aria-checked": state.pair === number, "data-pair": `${i}${j}`,
           tabindex: state.pair === number ? 0 : -1,
@@ -64,18 +66,18 @@
             const step = {ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1}[event.key];
             if (!step) return;
             event.preventDefault();
-            state.pair = (number + step + 3) % 3;
+            state.pair = (number + step + pairs.length) % pairs.length;
             update();
             pictures.children[state.pair].focus();
           },
-        }, protractor(state.counts[i], state.counts[j], [names[i], names[j]]),
+        }, protractor(a, b, [names[i], names[j]]),
         h("b", {}, show_angle(angle)), h("span", {}, t("vectors.between", {a: names[i], b: names[j]})));
       }));
     };
 
     const show_working = () => {
       const [i, j] = pairs[state.pair];
-      const a = state.counts[i], b = state.counts[j];
+      const a = all()[i], b = all()[j];
       const products = a.map((count, k) => count * b[k]);
       const most = Math.max(1, ...products);
       const cosine = vectors.cosine(a, b);
@@ -108,25 +110,23 @@
     };
 
     const inputs = [];
-    const row = (vector, name, kind) => h("tr", {}, h("th", {scope: "row"}, name, h("small", {}, kind)),
-      words.map((word, k) => {
-        const input = h("input", {
-          type: "number", min: 0, max: 999, value: vector[k], inputmode: "numeric",
-          "aria-label": t("vectors.count_label", {name, word: word}),
-          oninput: () => {
-            const count = Math.max(0, Math.min(999, Math.round(Number(input.value) || 0)));
-            vector[k] = count;
-            update();
-          },
-        });
-        inputs.push([input, vector, k]);
-        return h("td", {}, input);
-      }));
+    const cell = (vector, name, word, k) => {
+      const input = h("input", {
+        type: "number", min: 0, max: 999, value: vector[k], inputmode: "numeric",
+        "aria-label": t("vectors.count_label", {name, word}),
+        oninput: () => {
+          vector[k] = Math.max(0, Math.min(999, Math.round(Number(input.value) || 0)));
+          update();
+        },
+      });
+      inputs.push([input, vector, k]);
+      return h("td", {}, input);
+    };
+    const heads = [...kinds, t("vectors.own_kind")];
     const table = h("div.scroll", {}, h("table.counts", {},
-      h("thead", {}, h("tr", {}, h("td", {}),
-        words.map((word) => h("th", {scope: "col"}, word)))),
-      h("tbody", {}, state.counts.map((vector, i) => row(vector, names[i], kinds[i])),
-        row(state.own, t("vectors.own"), t("vectors.own_kind")))));
+      h("thead", {}, h("tr", {}, h("td", {}), names.map((name, i) => h("th", {scope: "col"}, name, h("small", {}, heads[i]))))),
+      h("tbody", {}, words.map((word, k) => h("tr", {}, h("th", {scope: "row"}, word),
+        all().map((vector, i) => cell(vector, names[i], word, k)))))));
     const update = () => { show_pictures(); show_working(); show_verdict(); };
     const put = (vector, counts) => {
       counts.forEach((count, k) => { vector[k] = count; });
@@ -134,7 +134,7 @@
       update();
     };
     const start = initial();
-    root.append(table,
+    root.append(h("div.columns.two", {}, h("div", {}, table,
       h("div.tools.presets", {},
         h("span.label", {}, t("vectors.presets")),
         glass.button("vectors.double", () => put(state.own, state.counts[2].map((count) => 2 * count)),
@@ -142,8 +142,8 @@
         glass.button("vectors.flat", () => put(state.own, words.map(() => 10)), {"data-preset": "flat"}),
         glass.button("vectors.reset", () => {
           all().forEach((vector, i) => put(vector, i < 3 ? start.counts[i] : start.own));
-        }, {"data-preset": "reset"})),
-      verdict, pictures, working);
+        }, {"data-preset": "reset"})), verdict), pictures),
+    h("div.part", {}, working));
     update();
   };
 

@@ -6,7 +6,23 @@
   const colours = ["accent", "warm", "violet", "ochre", "good"];
   let timer = null;
 
-  const initial = () => ({step: 0, rate: glass.data.skip_gram.learning_rate});
+  // A training in each language, so that words are the reader's.
+  const trace_of = (language) => {
+    const {traces} = glass.data.skip_gram;
+    return traces.find((trace) => trace.lang === language) || traces[0];
+  };
+  const initial = () => ({step: 0, rates: {}});
+
+  // Update s: the word, the word of its context, the negatives. Places beyond the words are empty.
+  const draw_of = (trace, s) => {
+    const [center, context, ...negatives] = glass.tensor(trace.draws).row(s);
+    const place = trace.first[s % trace.updates_per_epoch];
+    return {
+      center, context, negatives: negatives.filter((word) => word < trace.words.length),
+      epoch: Math.floor(s / trace.updates_per_epoch), sentence: place.sentence, position: place.position,
+      context_position: place.context_position,
+    };
+  };
 
   // Mikolov et al. 2013: the context's output vector is pulled towards the centre's vector, those of the
   // negatives are pushed away; the centre moves by the sum, with the outputs as they were before.
@@ -26,44 +42,40 @@
     });
     center[0] += move[0];
     center[1] += move[1];
-    return {terms, old};
+    return terms;
   };
   // All states of a run: the same draws, any rate.
-  const train = (rate) => {
-    const {updates, vectors: first, outputs, words} = glass.data.skip_gram;
-    const size = 2 * words.length;
-    const input = Float64Array.from(glass.tensor(first).values.subarray(0, size));
-    const output = Float64Array.from(glass.tensor(outputs).values.subarray(0, size));
-    const inputs = new Float64Array(size * (updates.length + 1)), outs = inputs.slice();
-    const terms = [];
-    inputs.set(input);
-    outs.set(output);
-    updates.forEach((update, s) => {
-      terms.push(one_update(input, output, update, rate).terms);
-      inputs.set(input, size * (s + 1));
-      outs.set(output, size * (s + 1));
-    });
+  const train = (trace, rate) => {
+    const size = 2 * trace.words.length, total = trace.updates;
+    const input = Float64Array.from(glass.tensor(trace.vectors).values.subarray(0, size));
+    const output = Float64Array.from(glass.tensor(trace.outputs).values.subarray(0, size));
+    const inputs = new Float64Array(size * (total + 1)), outs = inputs.slice(), terms = [];
+    for (let s = 0; s <= total; s++) {
+      inputs.set(input, size * s);
+      outs.set(output, size * s);
+      if (s < total) terms.push(one_update(input, output, draw_of(trace, s), rate));
+    }
     return {inputs, outs, terms, size};
   };
   const loss_of = (terms) => terms.reduce((sum, {probability, wanted}) =>
     sum - Math.log(Math.max(1e-12, wanted ? probability : 1 - probability)), 0);
 
-  const group_of = (word) => glass.data.skip_gram.groups.findIndex((group) => group.includes(word));
+  const group_of = (trace, word) => trace.groups.findIndex((group) => group.includes(word));
   // Mean cosine of pairs of one group, and of pairs of two groups.
-  const togetherness = (state) => {
-    const {words} = glass.data.skip_gram;
+  const togetherness = (trace, state) => {
+    const {words} = trace;
     const sums = [0, 0], counts = [0, 0];
     words.forEach((_, i) => words.forEach((__, j) => {
-      if (j >= i || group_of(i) < 0 || group_of(j) < 0) return;
-      const which = group_of(i) === group_of(j) ? 0 : 1;
+      if (j >= i || group_of(trace, i) < 0 || group_of(trace, j) < 0) return;
+      const which = group_of(trace, i) === group_of(trace, j) ? 0 : 1;
       sums[which] += vectors.cosine(state.subarray(2 * i, 2 * i + 2), state.subarray(2 * j, 2 * j + 2));
       counts[which] += 1;
     }));
     return sums.map((sum, i) => sum / counts[i]);
   };
 
-  const plane = (run, state, shown) => draw.responsive("div.plane", (width) => {
-    const {words, updates} = glass.data.skip_gram;
+  const plane = (trace, run, state, shown) => draw.responsive("div.plane", (width) => {
+    const {words} = trace;
     const height = Math.min(460, Math.max(300, width * 0.72));
     // One scale for the whole run, so that movement is seen as movement.
     const reach = 1.08 * draw.largest(run.inputs);
@@ -72,7 +84,7 @@
     const paint = () => {
       const now = run.inputs.subarray(run.size * state.step, run.size * (state.step + 1));
       const before = state.step > 0 ? run.inputs.subarray(run.size * (state.step - 1), run.size * state.step) : now;
-      const update = state.step > 0 ? updates[state.step - 1] : null;
+      const update = state.step > 0 ? draw_of(trace, state.step - 1) : null;
       const trail = [];
       if (update) {
         for (let s = Math.max(0, state.step - 240); s <= state.step; s++) {
@@ -84,7 +96,7 @@
         svg("line.axis", {x1: width / 2, x2: width / 2, y1: 0, y2: height}),
         trail.length > 1 ? svg("path", {d: `M${trail.join("L")}`, fill: "none", stroke: "var(--faint)", "stroke-width": 1}) : null,
         words.map((word, i) => {
-          const [x, y] = at(now, i), colour = `var(--${colours[group_of(i)] || "soft"})`;
+          const [x, y] = at(now, i), colour = `var(--${colours[group_of(trace, i)] || "soft"})`;
           const active = update && i === update.center;
           const role = update && i === update.context ? "context" : update && update.negatives.includes(i) ? "negative" : "";
           const [x0, y0] = at(before, i);
@@ -104,23 +116,25 @@
     return paint();
   });
 
-  const sentence_line = (update) => {
-    const {sentences, stop_words} = glass.data.skip_gram;
-    const {words} = glass.data.skip_gram;
-    return h("p.sentence", {lang: "en"}, sentences[update.sentence].map((word) => {
-      const dropped = stop_words.includes(word), index = words.indexOf(word);
-      const kind = dropped ? ".dropped" : index === update.center ? ".center" : index === update.context ? ".context" : "";
-      return [h(`span.w${kind}`, {}, word), " "];
+  const lang_of = (trace) => (trace.lang === "zh" ? "zh-CN" : trace.lang);
+  // Words of the sentence with stop words; positions count the kept ones.
+  const sentence_line = (trace, update) => {
+    let kept = 0;
+    return h("p.sentence", {lang: lang_of(trace)}, trace.sentences[update.sentence].map((word) => {
+      const dropped = trace.stop_words.includes(word), position = dropped ? -1 : kept++;
+      const kind = dropped ? ".dropped" : position === update.position ? ".center"
+        : position === update.context_position ? ".context" : "";
+      return [h(`span.w${kind}`, {}, word), trace.lang === "zh" ? "" : " "];
     }));
   };
 
-  const working = (update, terms) => {
-    const {words} = glass.data.skip_gram;
+  const working = (trace, update, terms) => {
+    const {words} = trace;
     return h("div.scroll", {}, h("table.updates", {},
       h("thead", {}, h("tr", {}, ["word", "product", "probability", "wanted", "push"].map((key) =>
         h("th", {scope: "col"}, t(`skip_gram.column.${key}`))))),
       h("tbody", {}, terms.map((term) => h("tr", {},
-        h("th", {scope: "row", lang: "en"}, `${words[update.center]} · ${words[term.word]}`),
+        h("th", {scope: "row", lang: lang_of(trace)}, `${words[update.center]} · ${words[term.word]}`),
         h("td", {}, glass.number(term.product, 3)), h("td", {}, glass.number(term.probability, 3)),
         h("td", {}, String(term.wanted)),
         h(`td.${term.push >= 0 ? "pull" : "away"}`, {}, `${term.push >= 0 ? "+" : ""}${glass.number(term.push, 4)}`))))));
@@ -128,9 +142,11 @@
 
   const figure = (root) => {
     const state = glass.chapter_state(id, initial);
-    const data = glass.data.skip_gram;
-    const total = data.updates.length;
-    let run = train(state.rate);
+    const data = trace_of(glass.state.language);
+    const total = data.updates;
+    const rate_now = () => state.rates[data.lang] || data.learning_rate;
+    state.step = Math.min(state.step, total);
+    let run = train(data, rate_now());
     stop();
     const details = h("div.details", {});
     const together = h("p.readout.together", {});
@@ -139,7 +155,11 @@
 
     const epoch_losses = () => {
       const sums = Array(data.epochs).fill(0), counts = Array(data.epochs).fill(0);
-      data.updates.forEach((update, s) => { sums[update.epoch] += loss_of(run.terms[s]); counts[update.epoch] += 1; });
+      run.terms.forEach((terms, s) => {
+        const epoch = Math.floor(s / data.updates_per_epoch);
+        sums[epoch] += loss_of(terms);
+        counts[epoch] += 1;
+      });
       return sums.map((sum, i) => sum / counts[i]);
     };
     let curve = null;
@@ -153,14 +173,14 @@
       glass.fill(chart, h("p.note", {}, t("skip_gram.loss")), curve);
     };
     const shown = (now, update) => {
-      const [same, other] = togetherness(now);
+      const [same, other] = togetherness(data, now);
       glass.fill(together, glass.rich("skip_gram.together", {
         same: glass.number(same, 2), other: glass.number(other, 2),
       }));
       if (!update) glass.fill(details, h("p.note", {}, t("skip_gram.before")));
       else {
         glass.fill(details, h("h3", {}, t("skip_gram.update", {number: glass.integer(state.step), total: glass.integer(total), epoch: update.epoch + 1})),
-          sentence_line(update), working(update, run.terms[state.step - 1]));
+          sentence_line(data, update), working(data, update, run.terms[state.step - 1]));
       }
     };
     const slider = glass.slider(t("skip_gram.step"), {min: 0, max: total, value: state.step},
@@ -169,10 +189,10 @@
       state.step = Math.max(0, Math.min(total, step));
       slider.set(state.step);
       picture.repaint();
-      curve.move(state.step > 0 ? data.updates[state.step - 1].epoch : 0);
+      curve.move(Math.floor(Math.max(0, state.step - 1) / data.updates_per_epoch));
       if (state.step === total) stop();
     };
-    const per_epoch = Math.ceil(total / data.epochs);
+    const per_epoch = data.updates_per_epoch;
     const play = glass.button("skip_gram.run", () => {
       if (timer) { stop(); play.textContent = t("skip_gram.run"); return; }
       if (state.step === total) go(0);
@@ -185,21 +205,21 @@
         if (!timer) play.textContent = t("skip_gram.run");
       }, pause);
     }, {class: "main", "data-act": "run"});
-    const rate = glass.slider(t("skip_gram.rate"), {min: 0.01, max: 1, step: 0.01, value: state.rate},
+    const rate = glass.slider(t("skip_gram.rate"), {min: 0.01, max: 2, step: 0.01, value: rate_now()},
       (value) => glass.number(value, 2), (value) => {
-        state.rate = value;
-        run = train(value);
+        state.rates[data.lang] = value;
+        run = train(data, value);
         build();
       });
     const build = () => {
-      picture = plane(run, state, shown);
+      picture = plane(data, run, state, shown);
       glass.fill(holder, picture);
       show_curve();
     };
     build();
     root.append(
-      h("div.corpus", {lang: "en"}, data.sentences.map((sentence) => h("span", {}, sentence.map((word) =>
-        [data.stop_words.includes(word) ? h("s", {}, word) : word, " "])))),
+      h("div.corpus", {lang: lang_of(data)}, data.sentences.map((sentence) => h("span", {}, sentence.map((word) =>
+        [data.stop_words.includes(word) ? h("s", {}, word) : word, data.lang === "zh" ? "" : " "])))),
       h("div.tools", {}, glass.button("skip_gram.one", () => go(state.step + 1), {"data-act": "step"}), play,
         glass.button("skip_gram.one_epoch", () => go(state.step + per_epoch), {"data-act": "epoch"}),
         glass.button("skip_gram.restart", () => go(0), {"data-act": "restart"}), slider),
@@ -208,14 +228,24 @@
   };
   const stop = () => { clearInterval(timer); timer = null; };
 
+  // Every state that was exported: all of the first epoch, and the end of each.
   const check = () => {
-    const data = glass.data.skip_gram;
-    const run = train(data.learning_rate);
-    glass.check(id, "vectors", run.inputs, glass.tensor(data.vectors).values, 1e-4);
-    glass.check(id, "outputs", run.outs, glass.tensor(data.outputs).values, 1e-4);
-    glass.check(id, "probabilities", run.terms.flat().map((term) => term.probability),
-      data.updates.flatMap((update) => update.probabilities), 1e-4);
-    glass.check(id, "loss", run.terms.map(loss_of), data.updates.map((update) => update.loss), 1e-4);
+    for (const trace of glass.data.skip_gram.traces) {
+      const run = train(trace, trace.learning_rate), {size} = run;
+      const at_epochs = (states) => Array.from({length: trace.epochs + 1}, (_, epoch) =>
+        Array.from(states.subarray(size * epoch * trace.updates_per_epoch).subarray(0, size))).flat();
+      const terms = run.terms.slice(0, trace.first.length);
+      const name = (what) => `${what} ${trace.lang}`;
+      glass.check(id, name("vectors"), at_epochs(run.inputs), glass.tensor(trace.vectors).values, 1e-4);
+      glass.check(id, name("outputs"), at_epochs(run.outs), glass.tensor(trace.outputs).values, 1e-4);
+      glass.check(id, name("probabilities"), terms.flat().map((term) => term.probability),
+        trace.first.flatMap((update) => update.targets.map((target) => target.probability)), 1e-5);
+      glass.check(id, name("losses"), terms.map(loss_of), trace.first.map((update) => update.loss), 1e-5);
+      const end = run.inputs.subarray(size * trace.updates);
+      const cosines = trace.words.flatMap((_, i) => trace.words.map((__, j) =>
+        vectors.cosine(end.subarray(2 * i, 2 * i + 2), end.subarray(2 * j, 2 * j + 2))));
+      glass.check(id, name("cosines"), cosines, glass.tensor(trace.cosines).values, 1e-4);
+    }
   };
   glass.chapter({id, figure, check, data: "skip_gram"});
 })();

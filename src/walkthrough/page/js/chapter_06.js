@@ -61,12 +61,12 @@
     };
 
     const maps = h("div.columns.two", {}, tables().map((name) => {
-      const dots = glass.tensor(data[name].dots);
+      const dots = glass.tensor(data[name].cosines);
       const line = h("p.note", {}, "\u00a0");
       const say = (row, col) => t("positions.cosine", {p: row, q: col, cosine: glass.number(dots.row(row)[col], 3)});
       return h("div", {}, h("h3", {}, t(`positions.${name}_of`, {source: data[name].source})), glass.matrix({
         rows: dots.shape[0], cols: dots.shape[1], value: (row, col) => dots.row(row)[col], scale: 1, cell: 5,
-        label: t("positions.map_label", {table: t(`positions.${name}`)}), at: [state.position, state.position],
+        label: t("positions.map_label", {table: t(`positions.${name}`)}), at: [state.position, state.position].map((at) => Math.min(at, dots.shape[0] - 1)),
         hover: (row, col) => { line.textContent = say(row, col); }, say,
       }), line);
     }), data.learned ? null : h("p.note", {}, t("positions.no_learned")));
@@ -80,7 +80,7 @@
     const say_distance = (k) => glass.fill(distance_line, [
       t("positions.at_distance", {k}), series.map((line) => [" ", line.name, " ", h("b", {}, glass.number(line.values[k], 3)), " "])].flat(2));
     root.append(waves, readout, glass.colour_key("diverging", 1, 0),
-      h("div.part", {}, h("h3", {}, t("positions.products")), h("div.tools", {}, slider), products, product_line),
+      h("div.part.products_of", {}, h("h3", {}, t("positions.products")), h("div.tools", {}, slider), products, product_line),
       h("div.part", {}, maps),
       h("div.part", {}, h("h3", {}, t("positions.by_distance")), draw.legend(series), draw.chart({
         series, labels: series[0].values.map((_, k) => String(k)), label: t("positions.by_distance"), at: 1, moved: say_distance, height: 200,
@@ -95,7 +95,8 @@
     const {sinusoidal} = glass.data.positions;
     const rows = glass.tensor(sinusoidal.rows), [count, width] = rows.shape;
     const computed = Array.from({length: count}, (_, p) => vectors.sinusoid(p, width));
-    glass.check(id, "rows", computed.flatMap((row) => Array.from(row)), rows.values, 2e-5 + 2 * rows.grain);
+    // A model's file may hold its table in half precision: 2^-11 of the largest number, 1.
+    glass.check(id, "rows", computed.flatMap((row) => Array.from(row)), rows.values, 2 ** -11 + 2 * rows.grain);
     const exported = sinusoidal.mean_dot;
     glass.check(id, "dots", exported.map((_, k) => dot_at(sinusoidal.distance[k], width)), exported, 1e-4);
   };

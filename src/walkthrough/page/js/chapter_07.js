@@ -89,7 +89,7 @@
     if (state.key === null) state.key = Math.max(0, glass.state.token - 1);
     let hand = null;
 
-    const holder = h("div.big", {}), readout = h("p.readout", {"aria-live": "polite"});
+    const holder = h("div.big", {}), readout = h("p.readout.cell_readout", {"aria-live": "polite"});
     const heading = h("h3", {}), numbers = h("p.note", {});
     const key_of = h("div", {});
     const stages = h("div.stages", {tabindex: 0, role: "region", "aria-label": t("attention.stages")});
@@ -227,10 +227,12 @@
     root.append(h("h3", {}, t("attention.heads")), heads_grid(state, show_head), h("p.warning", {}, glass.rich("attention.warning")),
       h("div.part", {}, heading, numbers, h("div.tools", {}, glass.choice(t("attention.stage"),
         ["scores", "weights"].map((name) => [name, t(`attention.stage.${name}`)]), state.stage, (stage) => { state.stage = stage; show_matrix(); }), key_of),
-      holder, readout),
-      h("div.part", {}, h("h3", {}, t("attention.stages")), glass.token_strip(t("attention.query")), stages),
+      h("div.columns.attention", {}, h("div", {}, holder, readout), h("div", {}, h("h3", {}, t("attention.stages")), stages)),
+      h("p.note", {}, t("attention.query")), glass.token_strip(t("attention.query"))),
       h("div.part", {}, products), h("div.part", {}, mixing));
     show_head();
+    // Once there is a layout, the row in question is scrolled into its box.
+    requestAnimationFrame(() => mark_key(false));
     glass.on("token", root, (token) => {
       if (state.key > token) state.key = token;
       matrix.move(token, state.key);

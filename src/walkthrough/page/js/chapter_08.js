@@ -27,7 +27,7 @@
     });
     const show = () => { matrix.show(shown(), 0.7); readout.textContent = tell(...at); };
     readout.textContent = tell(0, 0);
-    return {element: h("div", {}, matrix, readout), show};
+    return {element: h("div.stream", {}, matrix, readout), show};
   };
 
   const norms = () => {
@@ -68,7 +68,7 @@
         h("th", {scope: "col"}, t("layers.entropy")), next ? h("th", {scope: "col"}, t("layers.next", {token: glass.token_label(next)})) : null)),
       h("tbody", {}, data.top.map((rows, layer) => h("tr", {"data-layer": layer}, h("th", {scope: "row"}, keys[layer]),
         rows[token].map(([other, probability]) => h(`td.guess${next && other === next.id ? ".right" : ""}`, {
-          style: {"--share": `${Math.round(70 * Math.sqrt(probability))}%`}, "data-id": other,
+          style: {"--share": `${Math.round(48 * Math.sqrt(probability))}%`}, "data-id": other,
         }, glass.token_span(data.tokens[other]), h("small", {}, glass.percent(probability)))),
         h("td", {}, glass.number(data.entropy_bits[layer][token], 2)),
         next ? h("td", {}, `${glass.percent(data.next[layer][token][0], 2)}, ${t("layers.rank", {rank: glass.integer(data.next[layer][token][1])})}`) : null)).reverse())));

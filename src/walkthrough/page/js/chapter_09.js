@@ -6,8 +6,8 @@
   const initial = () => ({word: 0, key: null, near: null});
 
   const sentence = (tokens, word, kind) => h("span.context", {}, tokens.map((token, i) =>
-    h(`span.piece${word.includes(i) ? `.word.${kind}` : ""}`, {}, glass.token_parts(token).map(([name, part]) =>
-      (name === "gap" ? " " : name ? h(`span.${name}`, {}, part) : part)))));
+    glass.token_parts(token).map(([name, part]) => (name === "gap" ? " "
+      : h(`span${word.includes(i) ? `.word.${kind}` : ""}${name ? `.${name}` : ""}`, {}, part)))));
   const lang_of = (word) => (word.lang === "zh" ? "zh-CN" : word.lang);
 
   const angles = (word, state) => {
@@ -40,7 +40,7 @@
     const keys = Object.keys(word.layers);
     const xy = glass.tensor(data.xy);
     let layer = keys.length - 1, active = -1;
-    const line = h("p.readout", {}), means = h("p.note", {});
+    const means = h("p.note", {});
     const picture = draw.responsive("div.plane", (width) => {
       const height = Math.min(340, Math.max(240, width * 0.7));
       const points = data.sentences.map((_, i) => xy.row(layer, i));
@@ -64,7 +64,7 @@
     show();
     return h("div.part", {}, h("h3", {}, t("contexts.senses", {word: word.word})),
       draw.legend([{name: name(0), colour: "accent"}, {name: name(1), colour: "warm"}]),
-      h("div.tools", {}, slider), h("div.columns.two", {}, h("div", {}, picture, means), list), line);
+      h("div.tools", {}, slider), h("div.columns.two", {}, h("div", {}, picture, means), list));
   };
 
   const neighbours = (word, state) => {

@@ -29,6 +29,26 @@
     roof: (row) => (row.ms > 0 ? (100 * row.roof_ms) / row.ms : 0),
   };
 
+  // The same text by each implementation of the matrix products, stage by stage.
+  const comparison = () => {
+    const {implementations, compare_command} = glass.data.cost;
+    if (!implementations || implementations.length < 2) return null;
+    const most = Math.max(...implementations.map((one) => one.median_ms));
+    const name = (one) => `${one.gemm}, ${one.isa}`;
+    const stages = implementations[0].stages.filter((stage) => stage.ms > 0.01 * implementations[0].median_ms);
+    const ms = (one, stage) => (one.stages.find((other) => other.name === stage.name) || {}).ms;
+    return h("div.part", {}, h("h3", {}, t("cost.compare")), h("p.note", {}, t("cost.compare_note")),
+      h("div.bars.implementations", {}, implementations.map((one) => [h("span.name", {}, name(one)),
+        h("span.track", {}, h("i", {style: {width: `${(100 * one.median_ms) / most}%`}})),
+        h("span.value", {}, `${glass.number(one.median_ms, 3)} ms`)])),
+      h("div.scroll", {}, h("table.compared", {}, h("thead", {}, h("tr", {}, h("th.text", {scope: "col"}, t("cost.stage")),
+        implementations.map((one) => h("th", {scope: "col"}, `${name(one)}, ms`)))),
+      h("tbody", {}, stages.map((stage) => h("tr", {}, h("th", {scope: "row"}, stage_name(stage.name)),
+        implementations.map((one) => h("td", {}, glass.number(ms(one, stage), 4)))))))),
+      compare_command ? h("div.source", {}, glass.command(compare_command)) : null);
+  };
+  const stage_name = (name) => (glass.has_text(`cost.stage.${name}`) ? t(`cost.stage.${name}`) : name);
+
   const figure = (root) => {
     const state = glass.chapter_state(id, initial);
     const {profile, cpu, isa, threads} = glass.data.cost;
@@ -37,10 +57,10 @@
       const rows = rows_of(profile.stages, state.layers), measure = measures[state.by];
       const most = Math.max(...rows.map(measure), 1e-12);
       const total = rows.reduce((sum, row) => sum + row.ms, 0);
-      glass.fill(holder, h("div.scroll", {}, h("table.costs", {}, h("thead", {}, h("tr", {}, h("th", {scope: "col"}, t("cost.stage")), h("th.wide", {}),
+      glass.fill(holder, h("div.scroll", {}, h("table.costs", {}, h("thead", {}, h("tr", {}, h("th.text", {scope: "col"}, t("cost.stage")), h("th.wide", {}),
         ["ms", "share", "gflops", "gbs", "roof"].map((key) => h("th", {scope: "col"}, t(`cost.column.${key}`))))),
       h("tbody", {}, rows.map((row) => h("tr", {"data-stage": row.name},
-        h("th", {scope: "row"}, glass.has_text(`cost.stage.${row.name}`) ? t(`cost.stage.${row.name}`) : row.name, row.layer === null ? null : ` ${row.layer}`,
+        h("th", {scope: "row"}, stage_name(row.name), row.layer === null ? null : ` ${row.layer}`,
           h("small", {}, h("code", {}, row.name))),
         h("td.wide", {}, h("span.track", {}, h("i.eased", {style: {width: `${(100 * measure(row)) / most}%`}}))),
         h("td", {}, glass.number(row.ms, 4)), h("td", {}, glass.percent(row.ms / total)), h("td", {}, glass.number(measures.gflops(row), 1)),
@@ -48,12 +68,15 @@
     };
     show();
     const fact = (key, value) => h("span", {}, h("b", {}, value), ` ${t(key)}`);
-    root.append(h("div.facts", {}, fact("cost.milliseconds", glass.number(profile.median_ms, 3)), fact("page.fact.tokens", profile.tokens),
+    root.append(...[h("div.facts", {}, fact("cost.milliseconds", glass.number(profile.median_ms, 3)), fact("page.fact.tokens", profile.tokens),
       fact("cost.speed", glass.integer((1000 * profile.tokens) / profile.median_ms)), fact("cost.threads", threads)),
-    h("p.note", {}, t("cost.machine", {cpu, isa})),
+    h("p.note", {}, t("cost.machine", {
+      cpu, isa, gflops: glass.number(profile.roof.gflops_per_second, 0),
+      gbs: glass.number(profile.roof.levels[profile.roof.levels.length - 1].read_gb_per_second, 0),
+    })),
     h("div.tools", {}, glass.choice(t("cost.by"), Object.keys(measures).map((key) => [key, t(`cost.column.${key}`)]), state.by, (by) => { state.by = by; show(); }),
       glass.choice(t("cost.layers"), [[false, t("cost.together")], [true, t("cost.each")]], state.layers, (value) => { state.layers = value; show(); })),
-    holder);
+    holder, comparison()].filter(Boolean));
   };
   glass.chapter({id, figure, data: "cost"});
 })();

@@ -144,7 +144,7 @@ window.glass = (function () {
     const text = Math.abs(value).toFixed(decimals);
     return (value < 0 && Number(text) !== 0 ? "−" : "") + text;
   };
-  glass.integer = (value) => Math.round(value).toString().replace(/\B(?=(\d{3})+$)/g, "\u202f");
+  glass.integer = (value) => Math.round(value).toString().replace(/\B(?=(\d{3})+$)/g, ",");
   glass.degrees = (value, decimals = 1) => glass.number(value, decimals) + "°";
   glass.percent = (value, decimals = 1) => glass.number(100 * value, decimals) + "%";
   glass.small = (value) => {

@@ -123,7 +123,8 @@
     const paint = (now) => {
       width = now;
       // Names below the axis: as many as fit.
-      const every = Math.ceil((count * (options.label_width || 34)) / (width - left - right));
+      const least = (count * (options.label_width || 34)) / (width - left - right);
+      const every = [1, 2, 5, 10, 20, 50, 100].find((step) => step >= least) || count;
       const picture = svg("svg", {viewBox: `0 0 ${width} ${height}`, height, "aria-hidden": "true"},
         ticks.map((tick) => [
           svg("line.axis", {x1: left, x2: width - right, y1: y(tick), y2: y(tick)}),

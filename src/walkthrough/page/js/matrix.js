@@ -47,7 +47,7 @@
       context.strokeRect(Math.max(1, col * w + (w - size) / 2 + 0.5), Math.max(1, row * t + (t - tall) / 2 + 0.5),
         size - 1, tall - 1);
     };
-    const font = () => `12px ${draw.colour("sans")}`;
+    const font = () => `12px ${draw.colour("mixed")}`;
     const write_labels = (context) => {
       context.font = font();
       context.textBaseline = "middle";
@@ -145,6 +145,8 @@
       paint();
     };
     element.move = (row, col) => move(row, col, true);
+    // Where the cells are inside the canvas.
+    element.geometry = () => ({left, above, width, height});
     return element;
   };
 

@@ -58,7 +58,7 @@
       h("div.words", {}, paragraphs(id)),
       figure,
       h("p.try", {}, h("b", {}, t("page.try")), h("span", {}, glass.rich(`${id}.try`, glass.places()))),
-      h("div.source", {}, here ? command(here.command) : null, here ? badge(id) : null));
+      h("div.source", {}, here && here.command ? command(here.command) : null, here ? badge(id) : null));
     if (here) chapter.figure(figure);
     else figure.append(h("p.note", {}, t("page.not_here")));
     return section;

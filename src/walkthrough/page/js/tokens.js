@@ -4,9 +4,10 @@
   const {h} = glass;
   const han = /\p{Script=Han}/u;
 
-  // Spaces and line breaks made visible; bytes of cut characters in hexadecimal.
+  // Spaces and line breaks made visible; bytes of cut characters and of what has no shape in hexadecimal.
+  const shapeless = /^(?![\n\t\r])[\p{Cc}\p{Cf}\p{Co}\p{Cn}]+$/u;
   glass.token_parts = (token) => {
-    if (token.fragment) return [["byte", token.hex.toUpperCase().replace(/(..)(?=.)/g, "$1 ")]];
+    if (token.fragment || shapeless.test(token.text)) return [["byte", token.hex.toUpperCase().replace(/(..)(?=.)/g, "$1 ")]];
     return token.text.split(/( |\n|\t|\r)/).filter(Boolean).map((part) =>
       ({" ": ["gap", "·"], "\n": ["gap", "↵"], "\t": ["gap", "⇥"], "\r": ["gap", "␍"]})[part] || ["", part]);
   };

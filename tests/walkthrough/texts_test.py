@@ -13,7 +13,7 @@ PAGE = pathlib.Path(sys.argv.pop(1) if len(sys.argv) > 1 else "src/walkthrough/p
 LANGUAGES = ("en", "zh")
 # Keys that scripts put together: the part that varies is found by the pattern.
 BUILT = (r"[a-z_]+\.(title|idea|try|text[0-9])", r"skip_gram\.column\.\w+", r"attention\.(column|stage)\.\w+",
-         r"positions\.(sinusoidal|learned)(_of)?", r"layers\.(pca|path_note)\.\w+", r"cost\.(column|stage)\.\w+")
+         r"positions\.(sinusoidal|learned)(_of)?", r"layers\.(pca|path_note)\.\w+", r"cost\.(column|stage)\.\w+", r"cost\.(together|each)")
 
 
 def texts(language):

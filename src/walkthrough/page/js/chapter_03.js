@@ -77,9 +77,10 @@
   const plane = (trace, run, state, shown) => draw.responsive("div.plane", (width) => {
     const {words} = trace;
     const height = Math.min(460, Math.max(300, width * 0.72));
-    // One scale for the whole run, so that movement is seen as movement.
-    const reach = 1.08 * draw.largest(run.inputs);
+    // The scale fits the longest vector so far: it only ever shrinks, so movement is seen as movement.
+    const reach = 1.12 * draw.largest(run.inputs.subarray(0, run.size * (state.step + 1)));
     const scale = Math.min(width, height) / 2 / reach;
+    const unit = draw.ticks(0, reach, 2)[1];
     const at = (values, word) => [width / 2 + scale * values[2 * word], height / 2 - scale * values[2 * word + 1]];
     const paint = () => {
       const now = run.inputs.subarray(run.size * state.step, run.size * (state.step + 1));
@@ -94,6 +95,8 @@
       const picture = svg("svg", {viewBox: `0 0 ${width} ${height}`, height, "aria-hidden": "true"},
         svg("line.axis", {x1: 0, x2: width, y1: height / 2, y2: height / 2}),
         svg("line.axis", {x1: width / 2, x2: width / 2, y1: 0, y2: height}),
+        svg("circle.axis", {cx: width / 2, cy: height / 2, r: scale * unit}),
+        svg("text", {x: width / 2 + scale * unit + 4, y: height / 2 - 4}, String(Number(unit.toPrecision(2)))),
         trail.length > 1 ? svg("path", {d: `M${trail.join("L")}`, fill: "none", stroke: "var(--faint)", "stroke-width": 1}) : null,
         words.map((word, i) => {
           const [x, y] = at(now, i), colour = `var(--${colours[group_of(trace, i)] || "soft"})`;
@@ -196,8 +199,8 @@
     const play = glass.button("skip_gram.run", () => {
       if (timer) { stop(); play.textContent = t("skip_gram.run"); return; }
       if (state.step === total) go(0);
-      // Whoever wants less motion sees an epoch at a time.
-      const [size, pause] = glass.reduced_motion() ? [per_epoch, 700] : [Math.max(1, Math.ceil(total / 400)), 40];
+      // Whoever wants less motion sees a still picture now and then.
+      const [size, pause] = glass.reduced_motion() ? [Math.ceil(total / 20), 700] : [Math.max(1, Math.ceil(total / 400)), 40];
       play.textContent = t("skip_gram.pause");
       timer = setInterval(() => {
         if (!root.isConnected) { stop(); return; }

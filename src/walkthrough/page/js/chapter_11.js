@@ -3,7 +3,7 @@
 (function () {
   const {h, t} = glass;
   const id = "cost";
-  const initial = () => ({by: "ms", layers: false});
+  const initial = () => ({by: "ms", layers: "together"});
 
   // Stages of all layers together, or layer by layer.
   const rows_of = (stages, by_layer) => {
@@ -54,7 +54,7 @@
     const {profile, cpu, isa, threads} = glass.data.cost;
     const holder = h("div", {});
     const show = () => {
-      const rows = rows_of(profile.stages, state.layers), measure = measures[state.by];
+      const rows = rows_of(profile.stages, state.layers === "each"), measure = measures[state.by];
       const most = Math.max(...rows.map(measure), 1e-12);
       const total = rows.reduce((sum, row) => sum + row.ms, 0);
       glass.fill(holder, h("div.scroll", {}, h("table.costs", {}, h("thead", {}, h("tr", {}, h("th.text", {scope: "col"}, t("cost.stage")), h("th.wide", {}),
@@ -75,7 +75,7 @@
       gbs: glass.number(profile.roof.levels[profile.roof.levels.length - 1].read_gb_per_second, 0),
     })),
     h("div.tools", {}, glass.choice(t("cost.by"), Object.keys(measures).map((key) => [key, t(`cost.column.${key}`)]), state.by, (by) => { state.by = by; show(); }),
-      glass.choice(t("cost.layers"), [[false, t("cost.together")], [true, t("cost.each")]], state.layers, (value) => { state.layers = value; show(); })),
+      glass.choice(t("cost.layers"), ["together", "each"].map((key) => [key, t(`cost.${key}`)]), state.layers, (value) => { state.layers = value; show(); })),
     holder, comparison()].filter(Boolean));
   };
   glass.chapter({id, figure, data: "cost"});

@@ -20,3 +20,4 @@ foreach(part Frame Numbers Playing Large)
   glassgpt_add_page_test(WalkthroughPage.${part} ${CMAKE_CURRENT_LIST_DIR}/page_test.py $<TARGET_FILE:glassgpt> ${GLASSGPT_CHROMIUM}
     ${GLASSGPT_CHROMEDRIVER} ${part})
 endforeach()
+glassgpt_add_page_test(Readme.BothLanguagesHaveTheSameCommands ${PROJECT_SOURCE_DIR}/scripts/update_readme.py --same)

@@ -122,24 +122,34 @@
       glass.fill(key_of, glass.colour_key(share ? "share" : "diverging", scale, share ? 0 : 1));
     };
 
-    // The five stages of one row; only a new query rebuilds them.
+    // The five stages of one row. The table is made once; a new query changes its numbers.
     let shown_query = -1;
+    const columns = ["dot", "scaled", "mask", "power", "weight"];
+    const rows = tokens.map((token, j) => {
+      const cells = columns.map(() => h("td", {})), bar = h("i", {});
+      const row = h("tr", {
+        "data-key": j, onpointerenter: () => { state.key = j; look(shown_query, true); },
+      }, h("th", {scope: "row"}, glass.token_span(token)), cells, h("td.share", {}, bar));
+      return {row, cells, bar};
+    });
+    const sums = columns.map(() => h("td", {}));
+    stages.append(h("table", {},
+      h("thead", {}, h("tr", {}, h("th.text", {scope: "col"}, t("attention.key")),
+        columns.map((name) => h("th", {scope: "col"}, t(`attention.column.${name}`))), h("th.share", {}))),
+      h("tbody", {}, rows.map(({row}) => row)),
+      h("tfoot", {}, h("tr", {}, h("th", {scope: "row"}, t("attention.sum")), sums, h("td.share", {})))));
     const show_stages = (query) => {
-      const columns = ["dot", "scaled", "mask", "power", "weight"];
-      glass.fill(stages, h("table", {},
-        h("thead", {}, h("tr", {}, h("th", {scope: "col"}, t("attention.key")), columns.map((name) =>
-          h("th", {scope: "col"}, t(`attention.column.${name}`))), h("th", {}))),
-        h("tbody", {}, tokens.map((token, j) => {
-          const seen = j <= query;
-          const cells = seen ? [glass.number(hand.dots[j], 3), glass.number(hand.scores[j], 3), "+ 0",
-            glass.number(Math.exp(hand.scores[j] - hand.most), 4), glass.percent(hand.weights[j], 2)] : ["", "", "− ∞", "0", "0%"];
-          return h(`tr${seen ? "" : ".hidden"}`, {
-            "data-key": j, onpointerenter: () => { state.key = j; look(query, true); },
-          }, h("th", {scope: "row"}, glass.token_span(token)), cells.map((cell) => h("td", {}, cell)),
-          h("td.share", {}, h("i", {style: {width: `${seen ? 100 * hand.weights[j] : 0}%`}})));
-        })),
-        h("tfoot", {}, h("tr", {}, h("th", {scope: "row"}, t("attention.sum")), h("td", {}), h("td", {}), h("td", {}),
-          h("td", {}, glass.number(hand.sum, 4)), h("td", {}, "100%"), h("td", {})))));
+      rows.forEach(({row, cells, bar}, j) => {
+        const seen = j <= query;
+        const texts = seen ? [glass.number(hand.dots[j], 3), glass.number(hand.scores[j], 3), "+ 0",
+          glass.number(Math.exp(hand.scores[j] - hand.most), 4), glass.percent(hand.weights[j], 2)]
+          : ["", "", "− ∞", "0", "0%"];
+        texts.forEach((text, i) => { cells[i].textContent = text; });
+        bar.style.width = `${seen ? 100 * hand.weights[j] : 0}%`;
+        row.classList.toggle("hidden", !seen);
+      });
+      sums[3].textContent = glass.number(hand.sum, 4);
+      sums[4].textContent = "100%";
       shown_query = query;
     };
     const mark_key = (from_table) => {

@@ -17,22 +17,6 @@ bool is_model_directory(const fs::path& directory) {
   return fs::exists(directory / "config.json", ignored);
 }
 
-fs::path bundled_weights() {
-  std::error_code error;
-  const fs::path executable = fs::read_symlink("/proc/self/exe", error);
-  std::vector<fs::path> candidates;
-  if (!error) {
-    const fs::path bin = executable.parent_path();
-    candidates.push_back(bin.parent_path().parent_path() / "weights" / "mini");
-    candidates.push_back(bin.parent_path() / "share" / "glassgpt" / "weights" / "mini");
-  }
-  candidates.push_back(fs::path(GLASSGPT_SOURCE_DIR) / "weights" / "mini");
-  for (const fs::path& candidate : candidates) {
-    if (is_model_directory(candidate)) return candidate;
-  }
-  return {};
-}
-
 SplitPattern split_pattern(const std::string& name) {
   if (name == "cl100k") return SplitPattern::kCl100k;
   if (name == "o200k") return SplitPattern::kO200k;
@@ -52,12 +36,28 @@ ComputeType CommonOptions::compute_type() const {
   return dtype == "bf16" ? ComputeType::kBFloat16 : ComputeType::kFloat32;
 }
 
+fs::path bundled_model(const std::string& name) {
+  std::error_code error;
+  const fs::path executable = fs::read_symlink("/proc/self/exe", error);
+  std::vector<fs::path> candidates;
+  if (!error) {
+    const fs::path bin = executable.parent_path();
+    candidates.push_back(bin.parent_path().parent_path() / "weights" / name);
+    candidates.push_back(bin.parent_path() / "share" / "glassgpt" / "weights" / name);
+  }
+  candidates.push_back(fs::path(GLASSGPT_SOURCE_DIR) / "weights" / name);
+  for (const fs::path& candidate : candidates) {
+    if (is_model_directory(candidate)) return candidate;
+  }
+  return {};
+}
+
 fs::path find_model_directory(const CommonOptions& common) {
   if (!common.model.empty()) return common.model;
   if (const char* named = std::getenv("GLASSGPT_MODEL"); named != nullptr && *named != '\0') {
     return named;
   }
-  return bundled_weights();
+  return bundled_model("mini");
 }
 
 fs::path model_directory(const CommonOptions& common) {

@@ -64,9 +64,13 @@ std::unique_ptr<Command> make_train();
 std::unique_ptr<Command> make_evaluate();
 std::unique_ptr<Command> make_profile();
 std::unique_ptr<Command> make_info();
+std::unique_ptr<Command> make_walkthrough();  // in src/walkthrough, which uses the others' parts
 
-// -m, else GLASSGPT_MODEL, else weights/mini beside the executable (build tree, installed tree) or
-// in the source tree. Empty if none of them is there and none was asked for.
+// weights/NAME beside the executable (build tree, installed tree) or in the source tree; empty if
+// it is not there.
+std::filesystem::path bundled_model(const std::string& name);
+// -m, else GLASSGPT_MODEL, else the bundled model "mini". Empty if none of them is there and none
+// was asked for.
 std::filesystem::path find_model_directory(const CommonOptions& common);
 // The same, or an Error that says how to name one.
 std::filesystem::path model_directory(const CommonOptions& common);

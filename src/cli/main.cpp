@@ -34,6 +34,7 @@ std::vector<std::unique_ptr<Command>> all_commands() {
   commands.push_back(make_generate());
   commands.push_back(make_evaluate());
   commands.push_back(make_profile());
+  commands.push_back(make_walkthrough());
   commands.push_back(make_train());
   commands.push_back(make_train_tokenizer());
   commands.push_back(make_info());

@@ -1,25 +1,16 @@
 // glassgpt nearest: the tokens whose rows of the embedding table point the same way as a query's.
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <numeric>
-
 #include "cli/command.h"
 #include "cli/display.h"
 #include "cli/json_text.h"
 #include "cli/layer_vectors.h"
+#include "cli/neighbours.h"
 #include "cli/output.h"
 #include "glassgpt/error.h"
-#include "kernels/dispatch.h"
-#include "model/parts.h"
 
 namespace glassgpt::cli {
 namespace {
-
-struct Neighbour {
-  TokenId id;
-  float cosine;
-};
 
 class Nearest : public Command {
  public:
@@ -49,7 +40,7 @@ class Nearest : public Command {
       if (ids.empty()) {
         throw Error(ErrorCode::kOutOfRange, "", "the query has no tokens", "it is empty");
       }
-      const std::vector<Neighbour> found = search(model, tokenizer, ids);
+      const std::vector<Neighbour> found = nearest_tokens(model, tokenizer, ids, top_);
       output.write(common.json ? json_line(tokenizer, query, ids, found)
                                : table(tokenizer, ids, found));
     }
@@ -57,36 +48,6 @@ class Nearest : public Command {
   }
 
  private:
-  // Cosine with every row; the query is the mean of its tokens' rows and is not among the results.
-  std::vector<Neighbour> search(const Model& model, const Tokenizer& tokenizer,
-                                const std::vector<TokenId>& ids) const {
-    const std::size_t width = model.config().n_embd;
-    const std::size_t rows = std::min(model.config().vocab_size, tokenizer.vocab_size());
-    const float* rows_begin = model.parts().tensors.token_embedding;
-    std::vector<float> query(width, 0.0f);
-    for (std::size_t c = 0; c < width; ++c) {
-      double sum = 0;
-      for (const TokenId id : ids) sum += static_cast<double>(rows_begin[id * width + c]);
-      query[c] = static_cast<float>(sum / static_cast<double>(ids.size()));
-    }
-    std::vector<float> cosines(rows);
-    kernels::active_kernels().cosine_similarity(rows, width, query.data(), rows_begin, width,
-                                                cosines.data());
-    std::vector<TokenId> order;
-    for (TokenId id = 0; id < rows; ++id) {
-      if (std::find(ids.begin(), ids.end(), id) == ids.end()) order.push_back(id);
-    }
-    const std::size_t count = std::min(top_, order.size());
-    // Ties go to the smaller id, so that the list does not depend on the library's sort.
-    std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count),
-                      order.end(), [&](TokenId a, TokenId b) {
-                        return cosines[a] != cosines[b] ? cosines[a] > cosines[b] : a < b;
-                      });
-    std::vector<Neighbour> found;
-    for (std::size_t i = 0; i < count; ++i) found.push_back({order[i], cosines[order[i]]});
-    return found;
-  }
-
   static std::string table(const Tokenizer& tokenizer, const std::vector<TokenId>& ids,
                            const std::vector<Neighbour>& found) {
     std::string text;

@@ -1,32 +1,16 @@
 // glassgpt similar: how alike two texts are at every layer, or one word in two contexts.
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <random>
-
 #include "cli/command.h"
+#include "cli/contexts.h"
 #include "cli/display.h"
 #include "cli/json_text.h"
 #include "cli/layer_vectors.h"
 #include "cli/output.h"
-#include "cli/text_source.h"
 #include "glassgpt/error.h"
-#include "glassgpt/generate.h"
 
 namespace glassgpt::cli {
 namespace {
-
-// A GPT's vectors share a large common part, so that any two look alike (Ethayarajh 2019,
-// section 4.1): a cosine means something only beside that of random pairs, and after the mean of
-// many tokens is taken away.
-struct Reference {
-  std::vector<std::vector<double>> mean;           // [kinds][cols]
-  std::vector<double> random_raw, random_centred;  // mean cosine of random pairs, per kind
-  std::size_t tokens = 0;
-};
-
-constexpr std::size_t kSamples = 4, kSampleTokens = 128, kPairs = 1000;
-constexpr const char* kEndOfText = "<|endoftext|>";
 
 struct Pair {
   std::vector<std::vector<double>> a, b;  // [kinds][cols]
@@ -67,7 +51,7 @@ class Similar : public Command {
     Pair pair;
     pair.a = vectors_of(model, tokenizer, arguments[0], "A", pair.label_a);
     pair.b = vectors_of(model, tokenizer, arguments[1], "B", pair.label_b);
-    const Reference reference = make_reference(model, tokenizer);
+    const Reference reference = make_reference(model, tokenizer, reference_, forward_);
     const auto kinds = parse_layers(model.config(), "all");
     Output output;
     output.write(common.json ? json_line(kinds, pair, reference) : table(kinds, pair, reference));
@@ -80,103 +64,17 @@ class Similar : public Command {
                                               const std::string& text, const char* name,
                                               std::string& label) const {
     const Encoding encoding = tokenizer.encode_with_spans(text, tokenizer_.special_tokens());
-    std::size_t begin = 0, end = encoding.ids.size();
-    if (!word_.empty()) {
-      const std::size_t at = text.find(word_);
-      if (at == std::string::npos) {
-        throw Error(ErrorCode::kNotFound, "",
-                    fmt::format("the word '{}' is not in text {}", word_, name),
-                    "upper and lower case count");
-      }
-      const auto overlaps = [&](const TokenSpan& span) {
-        return span.byte_begin < at + word_.size() && span.byte_end > at;
-      };
-      begin = static_cast<std::size_t>(
-          std::find_if(encoding.spans.begin(), encoding.spans.end(), overlaps) -
-          encoding.spans.begin());
-      end = begin;
-      while (end < encoding.spans.size() && overlaps(encoding.spans[end])) ++end;
-    }
-    if (begin == end) {
+    const TokenRange range = word_.empty() ? TokenRange{0, encoding.ids.size()}
+                                           : tokens_of_word(encoding, text, word_, name);
+    if (range.begin == range.end) {
       throw Error(ErrorCode::kOutOfRange, "", fmt::format("text {} has no tokens", name),
                   "an empty text has no vector");
     }
-    for (std::size_t i = begin; i < end; ++i) {
-      label += (i == begin ? "" : " ") + readable_token(tokenizer.token_bytes(encoding.ids[i]));
+    for (std::size_t i = range.begin; i < range.end; ++i) {
+      label +=
+          (i == range.begin ? "" : " ") + readable_token(tokenizer.token_bytes(encoding.ids[i]));
     }
-    return mean_rows(record_layers(model, encoding.ids, forward_), begin, end);
-  }
-
-  std::vector<std::vector<TokenId>> reference_texts(const Model& model,
-                                                    const Tokenizer& tokenizer) const {
-    const std::size_t context = model.config().n_positions;
-    std::vector<std::vector<TokenId>> texts;
-    if (!reference_.empty()) {
-      const std::vector<TokenId> ids = tokenizer.encode(read_all(reference_));
-      for (std::size_t at = 0; at < ids.size() && texts.size() < 64; at += context) {
-        texts.emplace_back(
-            ids.begin() + static_cast<std::ptrdiff_t>(at),
-            ids.begin() + static_cast<std::ptrdiff_t>(std::min(at + context, ids.size())));
-      }
-      return texts;
-    }
-    const std::optional<TokenId> start = tokenizer.special_id(kEndOfText);
-    if (!start) {
-      throw Error(ErrorCode::kUnsupported, "",
-                  fmt::format("the tokenizer has no {} to start a reference text from", kEndOfText),
-                  "name a text with --reference FILE");
-    }
-    for (std::size_t sample = 0; sample < kSamples; ++sample) {
-      GenerateOptions options;
-      options.max_tokens = std::min(kSampleTokens, context - 1);
-      options.seed = sample;
-      options.id_limit = tokenizer.vocab_size();
-      options.forward = forward_;
-      texts.push_back(generate(model, {&*start, 1}, options));
-    }
-    return texts;
-  }
-
-  Reference make_reference(const Model& model, const Tokenizer& tokenizer) const {
-    LayerVectors all;
-    for (const std::vector<TokenId>& ids : reference_texts(model, tokenizer)) {
-      LayerVectors part = record_layers(model, ids, forward_);
-      if (all.kinds.empty()) {
-        all = std::move(part);
-        continue;
-      }
-      all.rows += part.rows;
-      for (std::size_t kind = 0; kind < part.values.size(); ++kind) {
-        all.values[kind].insert(all.values[kind].end(), part.values[kind].begin(),
-                                part.values[kind].end());
-      }
-    }
-    if (all.rows < 2) {
-      throw Error(ErrorCode::kMalformed, reference_, "the reference text has fewer than two tokens",
-                  "take a text of some hundred tokens");
-    }
-    Reference reference;
-    reference.tokens = all.rows;
-    reference.mean = mean_rows(all, 0, all.rows);
-    for (std::size_t kind = 0; kind < all.kinds.size(); ++kind) {
-      random_pairs(all, kind, reference);
-    }
-    return reference;
-  }
-
-  static void random_pairs(const LayerVectors& all, std::size_t kind, Reference& reference) {
-    std::mt19937_64 random(1);
-    double raw = 0, centred = 0;
-    for (std::size_t i = 0; i < kPairs; ++i) {
-      const std::size_t a = random() % all.rows;
-      const std::size_t b = (a + 1 + random() % (all.rows - 1)) % all.rows;
-      const auto row_a = all.row(kind, a), row_b = all.row(kind, b);
-      const std::vector<double> x(row_a.begin(), row_a.end()), y(row_b.begin(), row_b.end());
-      raw += centred_cosine(x, y, {});
-      centred += centred_cosine(x, y, reference.mean[kind]);
-    }
-    reference.random_raw.push_back(raw / kPairs);
-    reference.random_centred.push_back(centred / kPairs);
+    return mean_rows(record_layers(model, encoding.ids, forward_), range.begin, range.end);
   }
 
   static std::string table(const std::vector<VectorKind>& kinds, const Pair& pair,
@@ -184,9 +82,9 @@ class Similar : public Command {
     using enum Table::Align;
     Table table({kLeft, kRight, kRight, kRight, kRight, kRight, kRight});
     table.add_row({"layer", "cosine", "angle", "random pairs", "centred", "angle", "random pairs"});
+    const std::vector<Comparison> compared = compare(pair.a, pair.b, reference);
     for (std::size_t kind = 0; kind < kinds.size(); ++kind) {
-      const double raw = centred_cosine(pair.a[kind], pair.b[kind], {});
-      const double centred = centred_cosine(pair.a[kind], pair.b[kind], reference.mean[kind]);
+      const auto [raw, centred] = compared[kind];
       table.add_row({kinds[kind].key, fmt::format("{:.3f}", raw),
                      fmt::format("{:.1f}°", angle_in_degrees(raw)),
                      fmt::format("{:.3f}", reference.random_raw[kind]),
@@ -200,21 +98,10 @@ class Similar : public Command {
 
   static std::string json_line(const std::vector<VectorKind>& kinds, const Pair& pair,
                                const Reference& reference) {
-    std::string layers;
-    for (std::size_t kind = 0; kind < kinds.size(); ++kind) {
-      const double raw = centred_cosine(pair.a[kind], pair.b[kind], {});
-      const double centred = centred_cosine(pair.a[kind], pair.b[kind], reference.mean[kind]);
-      layers += fmt::format(
-          R"({}"{}":{{"cosine":{},"angle":{},"random_pairs":{},"centred_cosine":{},"centred_angle":{},"centred_random_pairs":{}}})",
-          kind == 0 ? "" : ",", kinds[kind].key, json_number(raw),
-          json_number(angle_in_degrees(raw)), json_number(reference.random_raw[kind]),
-          json_number(centred), json_number(angle_in_degrees(centred)),
-          json_number(reference.random_centred[kind]));
-    }
-    return fmt::format(R"({{"a":{},"b":{},"reference_tokens":{},"layers":{{{}}}}})"
+    return fmt::format(R"({{"a":{},"b":{},"reference_tokens":{},"layers":{}}})"
                        "\n",
                        json_string(pair.label_a), json_string(pair.label_b), reference.tokens,
-                       layers);
+                       layers_json(kinds, compare(pair.a, pair.b, reference), reference));
   }
 
   std::string word_, reference_;

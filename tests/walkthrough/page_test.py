@@ -1,0 +1,436 @@
+#!/usr/bin/env python3
+"""The page in a real browser: both languages, every chapter, the pointer, the keyboard, and numbers beside the program's.
+
+usage: page_test.py GLASSGPT CHROMIUM CHROMEDRIVER [unittest arguments]
+"""
+import json
+import math
+import pathlib
+import sys
+import tempfile
+import time
+import unittest
+
+from browser import Browser, CSS, Keys, number, run, run_json
+
+GLASSGPT, CHROMIUM, DRIVER = sys.argv[1:4]
+del sys.argv[1:4]
+TEXT = "The bank of the river, and 他把钱存进了银行。 She said <b>\"no\"</b> & sat."
+LANGUAGES = {"en": "en", "zh": "zh-CN"}
+CHAPTERS = 11
+
+
+def cosine(a, b):
+    return sum(x * y for x, y in zip(a, b)) / math.sqrt(sum(x * x for x in a) * sum(y * y for y in b))
+
+
+def angle(a, b):
+    return math.degrees(math.acos(min(1, cosine(a, b))))
+
+
+class Page(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.page = pathlib.Path(cls.folder.name) / "page.html"
+        run(GLASSGPT, "walkthrough", "-o", str(cls.page), "--", TEXT)
+        cls.browser = Browser(CHROMIUM, DRIVER)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.browser.quit()
+        cls.folder.cleanup()
+
+    def tearDown(self):
+        self.assertEqual(self.browser.log(), [], "the console is silent")
+
+    def chapter(self, number_, selector=""):
+        return f"#chapter-{number_} {selector}"
+
+    def data(self, path):
+        return self.browser.script(f"return glass.data.{path}")
+
+
+class Frame(Page):
+    def test_every_chapter_stands_in_both_languages_with_its_picture_and_command(self):
+        for language, tag in LANGUAGES.items():
+            with self.subTest(language):
+                self.browser.open(self.page, language)
+                self.assertEqual(self.browser.script("return document.documentElement.lang"), tag)
+                titles = self.browser.texts(".chapter h2")
+                self.assertEqual(len(titles), CHAPTERS)
+                texts = json.loads(self.browser.text(f"#text-{language}"))
+                for i, title in enumerate(titles, 1):
+                    self.assertIn(title, texts.values())
+                    self.assertGreater(len(self.browser.all(", ".join(
+                        self.chapter(i, f"figure {kind}") for kind in ("canvas", "svg", "table", ".board .token")))), 0, title)
+                    self.assertTrue(self.browser.text(self.chapter(i, ".try span")).strip())
+                    self.assertTrue(any(text.startswith("glassgpt ") for text in self.browser.texts(self.chapter(i, ".command code"))), title)
+                # A key or a place that nobody filled would show as such.
+                shown = self.browser.script("return document.body.innerText")
+                self.assertNotRegex(shown, r"\{[a-z_]+\}|\bundefined\b|\bNaN\b|\[object")
+
+    def test_the_language_changes_while_reading_and_the_state_stays(self):
+        self.browser.open(self.page, "en")
+        self.browser.set_value(self.chapter(1, "tbody tr:first-child td:last-child input"), 77)
+        self.browser.click("[data-language=zh]")
+        self.assertEqual(self.browser.script("return document.documentElement.lang"), "zh-CN")
+        self.assertRegex(self.browser.text(self.chapter(1, "h2")), "[\u4e00-\u9fff]")
+        self.assertEqual(self.browser.one(self.chapter(1, "tbody tr:first-child td:last-child input")).get_attribute("value"), "77")
+        self.browser.click("[data-language=en]")
+        self.assertNotRegex(self.browser.text(self.chapter(1, "h2")), "[\u4e00-\u9fff]")
+
+    def test_nothing_comes_from_elsewhere(self):
+        self.browser.open(self.page)
+        self.assertEqual(self.browser.script("return performance.getEntriesByType('resource').map(e => e.name).filter(n => !n.startsWith('data:'))"), [])
+        source = self.page.read_text(encoding="utf-8")
+        for mark in ("src=", "@import", "fetch(", "XMLHttpRequest", "url(http"):
+            self.assertNotIn(mark, source.split('id="walkthrough-data"')[0])
+
+    def test_it_fits_phones_and_desktops_in_light_and_dark(self):
+        for width, height in ((360, 740), (768, 1024), (1440, 900)):
+            for theme in ("light", "dark"):
+                for language in LANGUAGES:
+                    with self.subTest(width=width, theme=theme, language=language):
+                        self.browser.open(self.page, language, width, height, theme)
+                        self.assertLessEqual(self.browser.script("return document.documentElement.scrollWidth"), width)
+                        self.assertEqual(self.browser.script("return document.documentElement.dataset.theme"), theme)
+                        # No picture sticks out of its frame, unless it scrolls there.
+                        self.assertEqual(self.browser.script("""
+                            return [...document.querySelectorAll("figure canvas, figure svg, figure button, figure p")]
+                                .filter(e => !e.closest(".scroll, .stages, .tokens, svg svg") && e.getBoundingClientRect().width > 0)
+                                .filter(e => e.getBoundingClientRect().right > e.closest("figure").getBoundingClientRect().right + 1)
+                                .map(e => e.outerHTML.slice(0, 80))"""), [])
+
+    def test_the_theme_switch_repaints(self):
+        self.browser.open(self.page, theme="light")
+        before = self.browser.script("return getComputedStyle(document.body).backgroundColor")
+        self.browser.click(".theme")
+        self.assertNotEqual(self.browser.script("return getComputedStyle(document.body).backgroundColor"), before)
+        self.assertEqual(self.browser.script("return document.documentElement.dataset.theme"), "dark")
+
+    def test_text_has_contrast_in_both_themes(self):
+        script = """
+            const light = c => { const [r, g, b] = c.match(/[\\d.]+/g).map(Number).map(x => (x /= 255) <= 0.03928 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4);
+                return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+            const ratio = (a, b) => { const [x, y] = [light(a), light(b)].sort((p, q) => q - p); return (x + 0.05) / (y + 0.05); };
+            const bad = [];
+            for (const e of document.querySelectorAll("p, h1, h2, h3, td, th, button, span, small, code")) {
+              if (!e.offsetParent || ![...e.childNodes].some(n => n.nodeType === 3 && n.data.trim())) continue;
+              const own = getComputedStyle(e);
+              if (own.color === "rgba(0, 0, 0, 0)" || e.disabled) continue;
+              let at = e; while (at && ["rgba(0, 0, 0, 0)", ""].includes(getComputedStyle(at).backgroundColor)) at = at.parentElement;
+              const ground = getComputedStyle(at || document.body).backgroundColor;
+              if (!ground.startsWith("rgb(")) continue;
+              const value = ratio(own.color, ground);
+              if (value < 4.5) bad.push([e.className, e.textContent.slice(0, 30), Math.round(value * 100) / 100]);
+            }
+            return bad;"""
+        for theme in ("light", "dark"):
+            self.browser.open(self.page, theme=theme)
+            self.assertEqual(self.browser.script(script), [], theme)
+
+    def test_everything_that_can_be_used_has_a_name_and_keyboard_focus(self):
+        self.browser.open(self.page)
+        unnamed = self.browser.script("""
+            return [...document.querySelectorAll("button, input, select, textarea, [role=application], [role=radiogroup], [role=region], figure, nav")]
+                .filter(e => !(e.getAttribute("aria-label") || e.textContent.trim() || e.labels?.[0]?.textContent.trim()))
+                .map(e => e.outerHTML.slice(0, 90))""")
+        self.assertEqual(unnamed, [])
+        unreachable = self.browser.script("""
+            return [...document.querySelectorAll("[role=radiogroup]")].filter(g => g.offsetParent && !g.querySelector("[role=radio][tabindex='0']"))
+                .map(e => e.outerHTML.slice(0, 90))""")
+        self.assertEqual(unreachable, [])
+        for canvas in self.browser.all(".matrix canvas"):
+            self.assertEqual(canvas.get_attribute("tabindex"), "0")
+            self.assertTrue(canvas.get_attribute("aria-label"))
+
+    def test_the_readers_text_is_shown_and_never_run(self):
+        self.browser.open(self.page)
+        self.assertEqual(self.browser.all(".opening .tokens b"), [])
+        self.assertEqual("".join(self.browser.texts(".opening .token")).replace("·", " ").count("<"), TEXT.count("<"))
+
+
+class Numbers(Page):
+    """What stands on the page beside what the program prints."""
+
+    def test_every_check_of_the_page_holds_and_shows_its_deviation(self):
+        self.browser.open(self.page)
+        summaries = self.browser.script("return glass.chapters.map(c => [c.id, glass.check_summary(c.id)])")
+        self.assertGreaterEqual(sum(summary is not None for _, summary in summaries), 9)
+        for name, summary in summaries:
+            if summary is None:
+                continue
+            self.assertTrue(summary["ok"], (name, summary))
+            self.assertGreater(summary["count"], 2, name)
+            self.assertRegex(self.browser.text(f"[data-id={name}] .checked"), "✓")
+
+    def test_a_wrong_number_is_found_and_shown(self):
+        self.browser.open(self.page)
+        for wrong in ("NaN", "1.001", "-1"):
+            self.browser.script(f"glass.check('vectors', 'wrong', {wrong}, 1); glass.remount('vectors')")
+            self.assertRegex(self.browser.text("[data-id=vectors] .checked.wrong"), "✗")
+
+    def test_the_three_texts_have_the_angles_of_their_counts(self):
+        self.browser.open(self.page)
+        v1, v2, v3 = (23, 32, 14, 10, 1, 0, 3, 2), (3, 2, 4, 0, 41, 30, 31, 12), (1, 3, 0, 2, 25, 23, 14, 10)
+        self.assertEqual(number(self.browser.text("[data-pair='01'] b")), round(angle(v1, v2), 1))
+        self.assertEqual(number(self.browser.text("[data-pair='12'] b")), round(angle(v2, v3), 1))
+        self.assertEqual(round(angle(v2, v3), 1), 12.4)
+
+    def test_tokens_are_those_of_tokenize(self):
+        expected = run_json(GLASSGPT, "tokenize", "--json", "--", TEXT)
+        self.browser.open(self.page)
+        labels = self.browser.script("return [...document.querySelectorAll('.opening .token')].map(e => e.getAttribute('aria-label'))")
+        self.assertEqual(len(labels), len(expected["ids"]))
+        for label, token in zip(labels, expected["ids"]):
+            self.assertTrue(label.endswith(f"id {token}"), label)
+        shown = self.browser.script("return [...document.querySelectorAll('#chapter-4 .board .token')].map(e => Number(e.dataset.id))")
+        self.assertEqual(shown, expected["ids"])
+
+    def test_neighbours_are_those_of_nearest(self):
+        self.browser.open(self.page)
+        self.browser.click("#chapter-5 .token[data-index='1']")
+        shown = [number(text.split()[0]) for text in self.browser.texts("#chapter-5 .neighbours .value")]
+        printed = run_json(GLASSGPT, "nearest", "--json", "--top", str(len(shown)), "--", " bank")
+        flat = json.dumps(printed)
+        for value in shown:
+            self.assertIn(value, [round(cosine_, 3) for cosine_ in self.numbers_named(json.loads(flat), "cosine")])
+
+    @staticmethod
+    def numbers_named(value, name):
+        if isinstance(value, dict):
+            return [x for key, inner in value.items() for x in
+                    ([inner] if key == name and isinstance(inner, (int, float)) else Numbers.numbers_named(inner, name))]
+        if isinstance(value, list):
+            return [x for inner in value for x in Numbers.numbers_named(inner, name)]
+        return []
+
+    def test_lengths_of_the_stream_are_those_of_embed(self):
+        embedded = run_json(GLASSGPT, "embed", "--json", "--layers", "all", "--", TEXT)
+        self.browser.open(self.page)
+        token = self.browser.script("return glass.state.token")
+        layers = self.data("model.n_layer")
+        expected = math.sqrt(sum(x * x for x in embedded["layers"][str(layers)][token]))
+        self.assertIn(f"length {expected:.2f}", self.browser.text("#chapter-8 figure"))
+        self.browser.keys("#chapter-8 .stream canvas", Keys.ARROW_DOWN, Keys.ARROW_RIGHT)
+        shown = self.browser.text("#chapter-8 .stream .readout")
+        self.assertEqual(number(shown.split(":")[1]), round(embedded["layers"]["1"][token][1], 4))
+
+    def test_a_cell_of_attention_is_the_product_of_the_printed_q_and_k(self):
+        tapped = run_json(GLASSGPT, "embed", "--json", "--layers", "0", "--taps", "q,k", "--", TEXT)
+        self.browser.open(self.page)
+        layer, head = self.data("attention.start.layer"), self.data("attention.start.head")
+        size = self.data("model.head_dim")
+        flat = json.dumps(list(tapped.keys()) + list(tapped.get("taps", tapped.get("layers")).keys()))
+        taps = {**tapped.get("layers", {}), **tapped.get("taps", {})}
+        name = {key: next(tap for tap in taps if tap in (f"{key}.{layer}", f"{key}_{layer:02d}", f"{key}.{layer:02d}", f"{key}_{layer}"))
+                for key in ("q", "k")} if "q" not in taps else None
+        self.assertIsNotNone(name, flat)
+        query, key = 4, 1
+        self.browser.click(f"#chapter-7 .token[data-index='{query}']")
+        row = self.browser.texts(f"#chapter-7 .stages tr[data-key='{key}'] td")
+        q = taps[name["q"]][query][head * size:(head + 1) * size]
+        k = taps[name["k"]][key][head * size:(head + 1) * size]
+        dot = sum(x * y for x, y in zip(q, k))
+        self.assertAlmostEqual(number(row[0]), dot, delta=0.0006)
+        self.assertAlmostEqual(number(row[1]), dot / math.sqrt(size), delta=0.0006)
+        scores = [sum(x * y for x, y in zip(q, taps[name["k"]][j][head * size:(head + 1) * size])) / math.sqrt(size) for j in range(query + 1)]
+        powers = [math.exp(score - max(scores)) for score in scores]
+        self.assertAlmostEqual(number(row[4]), 100 * powers[key] / sum(powers), delta=0.006)
+
+    def test_angles_of_one_word_are_those_of_similar(self):
+        self.browser.open(self.page)
+        for i, word in enumerate(self.data("contexts.words")):
+            printed = run_json(GLASSGPT, "similar", "--json", "--word", word["word"], "--", word["a"]["text"], word["b"]["text"])
+            self.browser.click(f"#chapter-9 .tools [data-value='{i}']")
+            shown = [number(text) for text in self.browser.texts("#chapter-9 .angles em")]
+            last = printed["layers"]["final"]
+            self.assertEqual(shown, [round(last["angle"], 1), round(last["centred_angle"], 1)])
+
+    def test_the_cost_table_adds_up_the_measured_stages(self):
+        self.browser.open(self.page)
+        cells = [number(row) for row in self.browser.texts("#chapter-11 .costs tbody tr td:nth-child(3)")]
+        stages = self.data("cost.profile.stages")
+        self.assertAlmostEqual(sum(cells), sum(stage["ms"] for stage in stages), delta=0.0001 * len(cells))
+        self.assertEqual(len(cells), len({stage["name"] for stage in stages}))
+        self.browser.click("#chapter-11 [data-value=each]")
+        self.assertEqual(len(self.browser.all("#chapter-11 .costs tbody tr")), len(stages))
+
+
+class Playing(Page):
+    """What the reader does, and what answers."""
+
+    def test_edited_counts_change_angles_and_class(self):
+        self.browser.open(self.page)
+        self.browser.click("[data-preset=double]")
+        self.assertEqual(number(self.browser.text("[data-pair='23'] b")), 0.0)
+        self.assertIn("V3", self.browser.text(".verdict"))
+        self.browser.click("[data-preset=flat]")
+        v3 = (1, 3, 0, 2, 25, 23, 14, 10)
+        self.assertEqual(number(self.browser.text("[data-pair='23'] b")), round(angle((1,) * 8, v3), 1))
+        for row in range(1, 9):
+            self.browser.set_value(f"#chapter-1 tbody tr:nth-child({row}) td:last-child input", 20 if row < 4 else 0)
+        own = (20, 20, 20, 0, 0, 0, 0, 0)
+        self.assertEqual(number(self.browser.text("[data-pair='23'] b")), round(angle(own, v3), 1))
+        self.assertRegex(self.browser.text(".verdict"), "V1: economics")
+        for row in range(1, 9):
+            self.browser.set_value(f"#chapter-1 tbody tr:nth-child({row}) td:last-child input", 0)
+        self.assertEqual(self.browser.text("[data-pair='23'] b"), "no angle")
+
+    def test_every_pair_of_one_hot_vectors_is_equally_far(self):
+        self.browser.open(self.page)
+        seen = set()
+        for first, second in ((1, 2), (2, 3), (3, 1)):
+            self.browser.click(f".onehot:nth-child({first})")
+            self.browser.click(f".onehot:nth-child({second})")
+            seen.add(self.browser.text("#chapter-2 .readout").split("=", 1)[1])
+        self.assertEqual(len(seen), 1)
+        self.assertIn("90.0°", seen.pop())
+
+    def test_skip_gram_steps_show_the_recorded_updates(self):
+        self.browser.open(self.page, reduced=True)
+        trace = self.data("skip_gram.traces.find(trace => trace.lang === 'en')")
+        for update in trace["first"][:3]:
+            self.browser.click("[data-act=step]")
+            shown = [number(text) for text in self.browser.texts(".updates td:nth-child(3)")]
+            self.assertEqual(shown, [round(target["probability"], 3) for target in update["targets"]])
+            self.assertTrue(self.browser.text(".updates tbody th").startswith(trace["words"][update["word"]]))
+            self.assertEqual(self.browser.text(".sentence .center"), trace["words"][update["word"]])
+            self.assertEqual(self.browser.text(".sentence .context"), trace["words"][update["targets"][0]["word"]])
+        start = self.browser.text(".together")
+        self.browser.click("[data-act=run]")
+        deadline = time.time() + 120
+        total = str(trace["updates"])
+        while self.browser.one("#chapter-3 input[type=range]").get_attribute("value") != total and time.time() < deadline:
+            time.sleep(0.2)
+        self.assertEqual(self.browser.one("#chapter-3 input[type=range]").get_attribute("value"), total)
+        same, other = (number(text) for text in self.browser.texts(".together em"))
+        self.assertNotEqual(self.browser.text(".together"), start)
+        self.assertGreater(same, other + 0.3)
+
+    def test_typed_text_is_tokenized_as_the_program_does_it(self):
+        self.browser.open(self.page)
+        for text in ("antidisestablishmentarianism", "魑魅魍魉 and 😀", "  two  spaces\n\ttab's", "I'll don't 12345", "e\u0301 \u00a0x", ""):
+            self.browser.set_value("#chapter-4 textarea", text)
+            shown = self.browser.script("return [...document.querySelectorAll('#chapter-4 .board .token')].map(e => Number(e.dataset.id))")
+            self.assertEqual(shown, run_json(GLASSGPT, "tokenize", "--json", "--", text)["ids"] if text else [], text)
+
+    def test_the_merge_slider_goes_from_bytes_to_tokens(self):
+        self.browser.open(self.page)
+        count = lambda: len(self.browser.all("#chapter-4 .board .token"))
+        tokens = count()
+        self.browser.set_value("#chapter-4 input[type=range]", 0)
+        self.assertEqual(count(), len(TEXT.encode()))
+        self.browser.set_value("#chapter-4 input[type=range]", 1)
+        self.assertLess(count(), len(TEXT.encode()))
+        self.browser.set_value("#chapter-4 input[type=range]", 9999)
+        self.assertEqual(count(), tokens)
+
+    def test_a_token_chosen_in_one_chapter_is_chosen_in_all(self):
+        self.browser.open(self.page)
+        self.browser.click("#chapter-8 .token[data-index='2']")
+        chosen = self.browser.script("return [...document.querySelectorAll(\".tokens [aria-checked='true']\")].map(e => e.dataset.index)")
+        self.assertEqual(set(chosen), {"2"})
+        self.assertGreaterEqual(len(chosen), 4)
+        self.browser.keys("#chapter-8 .token[data-index='2']", Keys.ARROW_RIGHT)
+        self.assertEqual(self.browser.script("return glass.state.token"), 3)
+        self.assertEqual(self.browser.script("return document.activeElement.dataset.index"), "3")
+
+    def test_pointing_at_a_cell_of_attention_shows_its_products(self):
+        self.browser.open(self.page)
+        tokens = len(self.data("text.ids"))
+        box = self.browser.script("""const c = document.querySelector("#chapter-7 .big canvas"); const b = c.getBoundingClientRect();
+            const m = c.parentElement.geometry(); return [m.left, m.above, m.width, m.height]""")
+        row, col = tokens - 2, 1
+        self.browser.point_at("#chapter-7 .big canvas", box[0] + (col + 0.5) * box[2] / tokens, box[1] + (row + 0.5) * box[3] / tokens)
+        layer, head = self.data("attention.start.layer"), self.data("attention.start.head")
+        weight = self.browser.script("return glass.tensor(glass.data.attention.weights).row(arguments[0], arguments[1], arguments[2])[arguments[3]]", layer, head, row, col)
+        self.assertIn(f"{100 * weight:.2f}%", self.browser.text("#chapter-7 .cell_readout"))
+        self.assertIn(f"{100 * weight:.2f}%", self.browser.text("#chapter-7 .products .formula"))
+        # The products' sum is the product that the formula begins with.
+        size = self.data("model.head_dim")
+        total = 0
+        for d in range(size):
+            total += number(self.browser.text("#chapter-7 .product").split("=")[-1])
+            self.browser.keys("#chapter-7 .products canvas", Keys.ARROW_RIGHT)
+        dot = self.browser.text("#chapter-7 .products .formula").split("=")[1].split("×")[0]
+        self.assertAlmostEqual(total, number(dot), delta=0.0005 * size + 0.0001)
+
+    def test_the_arrow_keys_walk_a_matrix_and_say_where(self):
+        self.browser.open(self.page)
+        canvas = "#chapter-7 .big canvas"
+        self.browser.keys(canvas, Keys.HOME)
+        first = self.browser.text("#chapter-7 .cell_readout")
+        self.browser.keys(canvas, Keys.ARROW_RIGHT)
+        second = self.browser.text("#chapter-7 .cell_readout")
+        self.assertNotEqual(first, second)
+        self.assertEqual(self.browser.text("#spoken"), second)
+        self.browser.keys(canvas, Keys.ARROW_UP, Keys.ENTER)
+        self.assertEqual(self.browser.script("return glass.state.token"), self.data("attention.start.token") - 1)
+
+    def test_another_head_shows_its_own_weights(self):
+        self.browser.open(self.page)
+        self.browser.click("[data-head='0.0']")
+        before = self.browser.text("#chapter-7 .cell_readout")
+        self.browser.keys("[data-head='0.0']", Keys.ARROW_DOWN)
+        self.assertEqual(self.browser.script("return document.activeElement.dataset.head"), "1.0")
+        self.assertNotEqual(self.browser.text("#chapter-7 .cell_readout"), before)
+
+    def test_the_curve_of_positions_moves_with_the_position(self):
+        self.browser.open(self.page)
+        width = self.data("model.n_embd")
+        for position in (3, 30):
+            self.browser.set_value("#chapter-6 input[type=range]", position)
+            self.browser.keys("#chapter-6 .products_of .chart", Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
+            expected = sum(math.cos(2 / 10000 ** (2 * i / width)) for i in range(width // 2))
+            self.assertAlmostEqual(number(self.browser.text("#chapter-6 .products_of em")), expected, delta=0.0006)
+
+    def test_search_ranks_by_the_cosine(self):
+        self.browser.open(self.page)
+        values = [number(text) for text in self.browser.texts("#chapter-10 .hit b")]
+        self.assertEqual(values, sorted(values, reverse=True))
+        query = self.data("uses.search.find(item => item.lang === 'en').queries")[0]
+        self.assertEqual(values[:3], [round(cosine_, 3) for document, cosine_ in query["ranking"] if document != query["text"]][:3])
+
+    def test_generation_goes_token_by_token(self):
+        self.browser.open(self.page)
+        made = len(self.browser.all(".made"))
+        self.browser.click("[data-act=next]")
+        self.assertEqual(len(self.browser.all(".made")), made + 1)
+
+
+class Large(unittest.TestCase):
+    def test_a_page_of_the_whole_context_answers(self):
+        """Times are printed, never asserted."""
+        sentence = "The bank lent him the money to buy an old boat, and every morning he rowed across the river to the other bank. "
+        tokens = run_json(GLASSGPT, "tokenize", "--json", "--", sentence * 12)
+        text = (sentence * 12).encode()[:tokens["bytes"][255][1]].decode()
+        with tempfile.TemporaryDirectory() as folder:
+            page = pathlib.Path(folder) / "large.html"
+            run(GLASSGPT, "walkthrough", "-o", str(page), "--", text)
+            browser = Browser(CHROMIUM, DRIVER)
+            try:
+                start = time.time()
+                browser.open(page)
+                print(f"\n256 tokens: {page.stat().st_size / 1e6:.1f} MB, open after {time.time() - start:.2f} s")
+                self.assertEqual(len(browser.all(".opening .token")), 256)
+                for name, script in (
+                        ("choose a token", "glass.choose_token(i % 2 ? 200 : 100)"),
+                        ("hover a matrix", """const c = document.querySelector("#chapter-7 .big canvas"), b = c.getBoundingClientRect();
+                            c.dispatchEvent(new PointerEvent("pointermove", {clientX: b.left + 9 + 3 * i, clientY: b.bottom - 20 - 2 * i}))"""),
+                        ("change the head", "document.querySelector(`[data-head='${i % 6}.${i % 8}']`).click()"),
+                        ("change the language", "document.querySelector(`[data-language=${i % 2 ? 'zh' : 'en'}]`).click()")):
+                    times = browser.script("const times = []; for (let i = 0; i < 8; i++) { const start = performance.now(); %s; document.body.offsetHeight; "
+                                           "times.push(performance.now() - start); } return times" % script)
+                    print(f"  {name}: median {sorted(times)[4]:.1f} ms, worst {max(times):.1f} ms")
+                self.assertTrue(browser.script("return glass.chapters.every(c => { const s = glass.check_summary(c.id); return !s || s.ok; })"))
+                self.assertEqual(browser.log(), [])
+            finally:
+                browser.quit()
+
+
+del Page  # The tests are those of its heirs.
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

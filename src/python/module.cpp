@@ -122,7 +122,7 @@ PYBIND11_MODULE(_core, module) {
   using namespace glassgpt::python;
   py::register_exception_translator([](std::exception_ptr thrown) {
     try {
-      if (thrown) std::rethrow_exception(thrown);
+      if (thrown) std::rethrow_exception(std::move(thrown));
     } catch (const glassgpt::Error& error) {
       raise(error);
     }

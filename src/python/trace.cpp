@@ -1,4 +1,6 @@
 // Every named stage of the pass over one text.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 #include <stdexcept>
@@ -67,10 +69,8 @@ std::vector<Stage> stages_of(const Engine& engine, const std::vector<std::string
   for (const std::string& name : names) {
     const auto stage = stage_from_name(name);
     if (!stage || *stage == Stage::kTokens) {
-      std::string list;
-      for (const std::string& known : stage_names(engine))
-        list += (list.empty() ? "" : ", ") + known;
-      throw std::invalid_argument("there is no stage '" + name + "'; there are " + list);
+      throw std::invalid_argument(fmt::format("there is no stage '{}'; there are {}", name,
+                                              fmt::join(stage_names(engine), ", ")));
     }
     stages.push_back(*stage);
   }
@@ -87,9 +87,9 @@ py::dict trace(const Engine& engine, const std::vector<TokenId>& ids,
   const std::vector<Stage> stages = stages_of(engine, names);
   const std::size_t context = engine.model.config().n_positions;
   if (ids.size() > context)
-    throw std::invalid_argument("the text has " + std::to_string(ids.size()) + " tokens, " +
-                                std::to_string(ids.size() - context) +
-                                " more than the model's context of " + std::to_string(context));
+    throw std::invalid_argument(
+        fmt::format("the text has {} tokens, {} more than the model's context of {}", ids.size(),
+                    ids.size() - context, context));
   std::unique_ptr<Recorder> recorder;
   {
     const py::gil_scoped_release released;

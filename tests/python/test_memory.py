@@ -56,9 +56,9 @@ def test_the_embedding_table_is_read_only_and_that_of_layer_0(model):
 def test_memory_comes_back(model):
     """40 times 25 MB: kept, they would be 1 GB."""
     texts = [" word" * 250] * 100
-    model.embed(texts)
+    model.embed(texts, layers=0, threads=1)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for _ in range(40):
-        vectors = model.embed(texts, layers=0)
+        vectors = model.embed(texts, layers=0, threads=1)
         assert vectors[0].nbytes > 25 * 10**6
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200 * 1024

@@ -124,18 +124,18 @@ const figure = (root) => {
   const show = () => {
     const place = place_of(), token = data.tokens[place];
     glass.fill(product, one_hot(token), h("p.readout", {}, glass.rich("embedding.row", {
-      token: glass.token_label(token),
+      token: glass.token_word(token),
       id: glass.integer(token.id),
       norm: glass.number(data.norms[place], 3),
       values:
         Array.from(rows.row(place).subarray(0, 4), (value) => glass.number(value, 3)).join(", "),
     })));
-    glass.fill(near, h("h3", {}, t("embedding.neighbours", {token: glass.token_label(token)})),
+    glass.fill(near, h("h3", {}, t("embedding.neighbours", {token: glass.token_word(token)})),
       neighbours(place));
     const twins = data.index.filter((other) => other === place).length;
     same.textContent = twins > 1 ?
-      t("embedding.twins", {count: twins, token: glass.token_label(token)}) :
-      t("embedding.single", {token: glass.token_label(token)});
+      t("embedding.twins", {count: twins, token: glass.token_word(token)}) :
+      t("embedding.single", {token: glass.token_word(token)});
     matrix.move(place, 0);
     readout.textContent = tell(place, 0);
     picture.repaint();

@@ -102,6 +102,7 @@ const figure = (root) => {
   const state = glass.chapter_state(id, initial);
   const {attention} = glass.data;
   const tokens = glass.tokens(), labels = tokens.map(glass.token_label);
+  const words = tokens.map(glass.token_word);
   const count = tokens.length;
   const size = glass.data.model.head_dim;
   if (state.key === null) state.key = Math.max(0, glass.state.token - 1);
@@ -121,11 +122,10 @@ const figure = (root) => {
     scores: (row, col) =>
       (col > row ? null : glass.tensor(attention.scores).row(state.layer, state.head, row)[col]),
   };
-  const tell = (row, col) => col > row ?
-    t("attention.masked", {query: labels[row], key: labels[col]}) :
-    t("attention.cell", {
-      query: labels[row],
-      key: labels[col],
+  const tell = (row, col) =>
+    col > row ? t("attention.masked", {query: words[row], key: words[col]}) : t("attention.cell", {
+      query: words[row],
+      key: words[col],
       weight: glass.percent(stage_value.weights(row, col), 2),
       score: glass.number(stage_value.scores(row, col), 3),
     });
@@ -243,7 +243,7 @@ const figure = (root) => {
       cell: 26,
       height: 24,
       row_labels: ["q", "k", "q × k"],
-      label: t("attention.products_label", {query: labels[query], key: labels[j]}),
+      label: t("attention.products_label", {query: words[query], key: words[j]}),
       at: [2, state.dimension],
       hover: (row, col) => {
         line.textContent = say(row, col);
@@ -251,8 +251,8 @@ const figure = (root) => {
       say,
     });
     line.textContent = say(2, state.dimension);
-    glass.fill(products,
-      h("h3", {}, t("attention.products", {query: labels[query], key: labels[j]})), strip, line,
+    glass.fill(products, h("h3", {}, t("attention.products", {query: words[query], key: words[j]})),
+      strip, line,
       h("p.formula", {}, `q · k = ${glass.number(hand.dots[j], 4)}`,
         h("span.then", {}, `× 1/√${size} = ${glass.number(hand.scores[j], 4)}`),
         h("span.then", {},
@@ -282,11 +282,11 @@ const figure = (root) => {
         {dimension: d, terms: terms.join(" + ") + more, value: glass.number(hand.out[d], 4)});
     };
     const names = [
-      ...order.map((j) => `${glass.percent(hand.weights[j], 0)} ${labels[j]}`),
+      ...order.map((j) => `${glass.percent(hand.weights[j], 0)} ${words[j]}`),
       ...(rest ? [t("attention.rest", {count: rest})] : []), t("attention.out")
     ];
     line.textContent = say(0, state.dimension);
-    glass.fill(mixing, h("h3", {}, t("attention.mixing", {query: labels[query]})), glass.matrix({
+    glass.fill(mixing, h("h3", {}, t("attention.mixing", {query: words[query]})), glass.matrix({
       rows: rows.length,
       cols: size,
       value: (row, d) => rows[row](d),

@@ -25,6 +25,8 @@ const decoder = new TextDecoder("utf-8", {ignoreBOM: true});
 glass.text_of_bytes = (hex) =>
   decoder.decode(Uint8Array.from(hex.match(/../g) || [], (pair) => parseInt(pair, 16)));
 glass.token_label = (token) => glass.token_parts(token).map((part) => part[1]).join("");
+// Within a sentence: without the mark of the space before a word.
+glass.token_word = (token) => glass.token_label(token).replace(/^·(?=.)/, "");
 // For titles and speech: the text itself, or its bytes.
 glass.token_name = (token) => token.fragment ? glass.token_label(token) : `“${token.text}”`;
 glass.token_span = (token) => h("span.shown", {lang: han.test(token.text) ? "zh-CN" : null},

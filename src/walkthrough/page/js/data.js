@@ -67,7 +67,7 @@ glass.tensor = (packed) => {
     return values.subarray(start, start + t + 1);
   };
   // How far a number may be from the float32 that it stands for, relative to it.
-  const grain = {f32: 2 ** -24, f24: 2 ** -17, f16: 2 ** -11}[packed.dtype] || 0;
+  const grain = {f32: 2 ** -24, f24: 2 ** -16, f16: 2 ** -11}[packed.dtype] || 0;
   const tensor = {shape, values, row, grain, dtype: packed.dtype};
   known.set(packed, tensor);
   return tensor;

@@ -39,6 +39,8 @@ install_packages() {
   local packages=("${build_packages[@]}" libgtest-dev libbenchmark-dev clang-format-14 clang-tidy-14 libomp-14-dev
     # The Python package, what its tests need, and the libraries that its examples feed.
     python3-dev pybind11-dev python3-numpy python3-pytest mypy python3-pandas python3-sklearn python3-faiss python3-hnswlib)
+  # The browser in which the walkthrough's page is tested.
+  packages+=(chromium chromium-driver python3-selenium)
   # The sanitizers' compiler, its run-time libraries, and the tool that names their addresses.
   $quick || packages+=(clang-14 libclang-rt-14-dev llvm-14)
   need_packages "${packages[@]}"
@@ -50,7 +52,10 @@ build_release() {
 
 our_sources() { find include src kernels tests bench \( -name '*.h' -o -name '*.cpp' \) -print0; }
 
-check_format() { our_sources | xargs -0 clang-format-14 --dry-run --Werror; }
+check_format() {
+  our_sources | xargs -0 clang-format-14 --dry-run --Werror &&
+    clang-format-14 --dry-run --Werror src/walkthrough/page/js/*.js
+}
 
 # GCC's own options are none of clang's business. isa_entry.cpp is compiled with flags of its own and checked through its tests.
 check_tidy() {

@@ -26,7 +26,8 @@ ordered_json norms(const Tensor& tensor) {
   ordered_json layers = ordered_json::array();
   for (std::size_t k = 0; k < tensor.shape[0]; ++k) {
     ordered_json tokens = ordered_json::array();
-    for (std::size_t t = 0; t < tensor.shape[1]; ++t) tokens.push_back(norm(row(tensor, k, t)));
+    for (std::size_t t = 0; t < tensor.shape[1]; ++t)
+      tokens.push_back(nine_digits(norm(row(tensor, k, t))));
     layers.push_back(std::move(tokens));
   }
   return layers;
@@ -37,7 +38,7 @@ ordered_json turns(const Tensor& added, const Tensor& stream) {
   for (std::size_t k = 0; k < added.shape[0]; ++k) {
     ordered_json tokens = ordered_json::array();
     for (std::size_t t = 0; t < added.shape[1]; ++t) {
-      tokens.push_back(cosine(row(added, k, t), row(stream, k, t)));
+      tokens.push_back(nine_digits(cosine(row(added, k, t), row(stream, k, t))));
     }
     layers.push_back(std::move(tokens));
   }
@@ -60,7 +61,7 @@ class Lens {
         const std::size_t vocabulary = subject_.model.config().vocab_size;
         const auto all = softmax(std::span(logits).subspan(t * vocabulary, vocabulary));
         top_row.push_back(predictions(all));
-        bits_row.push_back(entropy_bits(all));
+        bits_row.push_back(nine_digits(entropy_bits(all)));
         next_row.push_back(of_next(all, t));
       }
       top.push_back(std::move(top_row));
@@ -105,7 +106,7 @@ class Lens {
     ordered_json list = ordered_json::array();
     for (const std::size_t id : largest(all.first(std::min(limit_, all.size())), kPredictions)) {
       seen_.insert(static_cast<TokenId>(id));
-      list.push_back({id, all[id]});
+      list.push_back({id, nine_digits(all[id])});
     }
     return list;
   }
@@ -115,7 +116,7 @@ class Lens {
     const TokenId id = subject_.encoding.ids[t + 1];
     const auto better =
         std::count_if(all.begin(), all.end(), [&](double p) { return p > all[id]; });
-    return {all[id], better + 1};
+    return {nine_digits(all[id]), better + 1};
   }
 
   const Subject& subject_;

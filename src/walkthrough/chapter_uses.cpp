@@ -21,79 +21,12 @@ constexpr float kTemperature = 0.8f;
 constexpr std::size_t kTopK = 40;
 constexpr std::uint64_t kSeed = 1;
 
-// Texts of one language as vectors: the mean over tokens of the last layer, less the mean of the
-// list's examples and documents, of length 1.
-class Uses {
+// Texts as vectors: the mean over tokens of the last layer, less the mean of those that are known,
+// of length 1.
+class TextVectors {
  public:
-  Uses(const Subject& subject, const json& list) : subject_(subject), list_(list) {}
+  TextVectors(const Subject& subject, std::size_t first) : subject_(subject), first_(first) {}
 
-  // Adds the texts to `texts`, their vectors to `vectors`, and returns the mean.
-  std::vector<float> add_texts(ordered_json& texts, std::vector<float>& vectors) {
-    first_ = texts.size();
-    for (const json& example : list_["examples"]) add(example[0]);
-    for (const json& document : list_["documents"]) add(document);
-    const std::size_t known = rows_.size();
-    for (const json& query : list_["queries"]) add(query[0]);
-    for (const json& search : list_["searches"]) add(search);
-    const std::size_t cols = subject_.model.config().n_embd;
-    std::vector<double> mean(cols, 0.0);
-    for (std::size_t i = 0; i < known; ++i) {
-      for (std::size_t c = 0; c < cols; ++c) mean[c] += rows_[i][c] / static_cast<double>(known);
-    }
-    for (std::size_t i = 0; i < rows_.size(); ++i) {
-      double squares = 0;
-      for (std::size_t c = 0; c < cols; ++c) {
-        rows_[i][c] -= mean[c];
-        squares += rows_[i][c] * rows_[i][c];
-      }
-      for (double& value : rows_[i]) value /= squares > 0 ? std::sqrt(squares) : 1.0;
-      vectors.insert(vectors.end(), rows_[i].begin(), rows_[i].end());
-      texts.push_back({{"text", texts_[i]}, {"lang", list_["lang"]}});
-    }
-    return {mean.begin(), mean.end()};
-  }
-
-  ordered_json classification() const {
-    ordered_json examples = ordered_json::array(), queries = examples;
-    std::size_t place = first_, correct = 0;
-    for (const json& example : list_["examples"]) examples.push_back({place++, example[1]});
-    place = first_ + list_["examples"].size() + list_["documents"].size();
-    for (const json& query : list_["queries"]) {
-      ordered_json entry = classify(place++, query[1]);
-      correct += entry["predicted"] == entry["label"] ? 1 : 0;
-      queries.push_back(std::move(entry));
-    }
-    return {{"lang", list_["lang"]},
-            {"labels", list_["labels"]},
-            {"examples", std::move(examples)},
-            {"queries", std::move(queries)},
-            {"correct", correct}};
-  }
-
-  ordered_json search() const {
-    const std::size_t first_document = first_ + list_["examples"].size();
-    ordered_json documents = ordered_json::array(), queries = documents;
-    for (std::size_t i = 0; i < list_["documents"].size(); ++i) {
-      documents.push_back(first_document + i);
-    }
-    std::size_t place = first_document + documents.size() + list_["queries"].size();
-    for (std::size_t q = 0; q < list_["searches"].size(); ++q, ++place) {
-      std::vector<double> cosines;
-      for (std::size_t i = 0; i < documents.size(); ++i) {
-        cosines.push_back(cosine_of(place, first_document + i));
-      }
-      ordered_json ranking = ordered_json::array();
-      for (const std::size_t i : largest(cosines, cosines.size())) {
-        ranking.push_back({first_document + i, cosines[i]});
-      }
-      queries.push_back({{"text", place}, {"ranking", std::move(ranking)}});
-    }
-    return {{"lang", list_["lang"]},
-            {"documents", std::move(documents)},
-            {"queries", std::move(queries)}};
-  }
-
- private:
   // Texts longer than the context count with their beginning.
   void add(const std::string& text) {
     std::vector<TokenId> ids = subject_.tokenizer.encode(text);
@@ -103,17 +36,113 @@ class Uses {
     rows_.push_back(cli::mean_rows(vectors, 0, vectors.rows).back());
   }
 
-  double cosine_of(std::size_t a, std::size_t b) const {
+  // The first `known` texts give the mean, which is returned.
+  std::vector<float> finish(std::size_t known) {
+    const std::size_t cols = subject_.model.config().n_embd;
+    std::vector<double> mean(cols, 0.0);
+    for (std::size_t i = 0; i < known; ++i) {
+      for (std::size_t c = 0; c < cols; ++c) mean[c] += rows_[i][c] / static_cast<double>(known);
+    }
+    for (std::vector<double>& row : rows_) {
+      double squares = 0;
+      for (std::size_t c = 0; c < cols; ++c) {
+        row[c] -= mean[c];
+        squares += row[c] * row[c];
+      }
+      for (double& value : row) value /= squares > 0 ? std::sqrt(squares) : 1.0;
+    }
+    return {mean.begin(), mean.end()};
+  }
+
+  void append_to(ordered_json& texts, std::vector<float>& vectors, const json& lang) const {
+    for (std::size_t i = 0; i < rows_.size(); ++i) {
+      texts.push_back({{"text", texts_[i]}, {"lang", lang}});
+      vectors.insert(vectors.end(), rows_[i].begin(), rows_[i].end());
+    }
+  }
+
+  // Of two texts by their numbers among all.
+  double cosine(std::size_t a, std::size_t b) const {
     return cli::centred_cosine(rows_[a - first_], rows_[b - first_], {});
   }
 
-  ordered_json classify(std::size_t place, std::size_t label) const {
+ private:
+  const Subject& subject_;
+  std::size_t first_;
+  std::vector<std::string> texts_;
+  std::vector<std::vector<double>> rows_;
+};
+
+// One language's part of the chapter.
+class Uses {
+ public:
+  Uses(Document& document, const Subject& subject, const json& list, std::vector<float>& vectors)
+      : document_(document),
+        chapter_(document.json["uses"]),
+        subject_(subject),
+        list_(list),
+        vectors_(vectors) {}
+
+  void add_classification() {
+    const std::size_t first = chapter_["texts"].size();
+    TextVectors texts(subject_, first);
+    for (const json& example : list_["examples"]) texts.add(example[0]);
+    for (const json& query : list_["queries"]) texts.add(query[0]);
+    put_mean("classification", texts.finish(list_["examples"].size()));
+    ordered_json examples = ordered_json::array(), queries = examples;
+    std::size_t place = first, correct = 0;
+    for (const json& example : list_["examples"]) examples.push_back({place++, example[1]});
+    for (const json& query : list_["queries"]) {
+      ordered_json entry = classify(texts, first, place++, query[1]);
+      correct += entry["predicted"] == entry["label"] ? 1 : 0;
+      queries.push_back(std::move(entry));
+    }
+    texts.append_to(chapter_["texts"], vectors_, list_["lang"]);
+    chapter_["classification"].push_back({{"lang", list_["lang"]},
+                                          {"labels", list_["labels"]},
+                                          {"examples", std::move(examples)},
+                                          {"queries", std::move(queries)},
+                                          {"correct", correct}});
+  }
+
+  void add_search() {
+    const std::size_t first = chapter_["texts"].size(), count = list_["documents"].size();
+    TextVectors texts(subject_, first);
+    for (const json& document : list_["documents"]) texts.add(document);
+    for (const json& search : list_["searches"]) texts.add(search);
+    put_mean("search", texts.finish(count));
+    ordered_json documents = ordered_json::array(), queries = documents;
+    for (std::size_t i = 0; i < count; ++i) documents.push_back(first + i);
+    for (std::size_t q = 0; q < list_["searches"].size(); ++q) {
+      const std::size_t place = first + count + q;
+      std::vector<double> cosines;
+      for (std::size_t i = 0; i < count; ++i) cosines.push_back(texts.cosine(place, first + i));
+      ordered_json ranking = ordered_json::array();
+      for (const std::size_t i : largest(cosines, count)) {
+        ranking.push_back({first + i, cosines[i]});
+      }
+      queries.push_back({{"text", place}, {"ranking", std::move(ranking)}});
+    }
+    texts.append_to(chapter_["texts"], vectors_, list_["lang"]);
+    chapter_["search"].push_back({{"lang", list_["lang"]},
+                                  {"documents", std::move(documents)},
+                                  {"queries", std::move(queries)}});
+  }
+
+ private:
+  void put_mean(const char* of, std::vector<float> mean) {
+    const std::size_t cols = mean.size();
+    const std::string lang = list_["lang"];
+    document_.put("/uses/means/" + lang + "/" + of, {{cols}, {}, std::move(mean)});
+  }
+
+  ordered_json classify(const TextVectors& texts, std::size_t first, std::size_t place,
+                        std::size_t label) const {
     ordered_json cosines = ordered_json::array();
     std::vector<double> sums(list_["labels"].size(), 0.0), counts(sums);
-    std::size_t example_place = first_;
-    for (const json& example : list_["examples"]) {
-      const double value = cosine_of(place, example_place++);
-      const std::size_t of = example[1];
+    for (std::size_t i = 0; i < list_["examples"].size(); ++i) {
+      const double value = texts.cosine(place, first + i);
+      const std::size_t of = list_["examples"][i][1];
       cosines.push_back(value);
       sums[of] += value;
       counts[of] += 1;
@@ -126,11 +155,11 @@ class Uses {
             {"predicted", largest(sums, 1).front()}};
   }
 
+  Document& document_;
+  ordered_json& chapter_;
   const Subject& subject_;
   const json& list_;
-  std::size_t first_ = 0;
-  std::vector<std::string> texts_;
-  std::vector<std::vector<double>> rows_;
+  std::vector<float>& vectors_;
 };
 
 ordered_json generation(const Subject& subject, const json& list) {
@@ -158,11 +187,11 @@ ordered_json generation(const Subject& subject, const json& list) {
     const auto all =
         softmax(std::span(recording.logits.values).subspan((i - 1) * vocabulary, vocabulary));
     ordered_json token = token_json(subject.tokenizer, ids[i]);
-    token["probability"] = all[ids[i]];
+    token["probability"] = nine_digits(all[ids[i]]);
     for (const std::size_t id :
          largest(std::span(all).first(std::min(vocabulary, options.id_limit)), kAlternatives)) {
       seen.insert(static_cast<TokenId>(id));
-      token["top"].push_back({id, all[id]});
+      token["top"].push_back({id, nine_digits(all[id])});
     }
     tokens.push_back(std::move(token));
   }
@@ -200,11 +229,9 @@ void add_uses(Document& document, const Subject& subject, const json& examples) 
              {"generation", ordered_json::array()}};
   std::vector<float> vectors;
   for (const json& list : lists) {
-    Uses uses(subject, list);
-    std::vector<float> mean = uses.add_texts(chapter["texts"], vectors);
-    document.put("/uses/means/" + list["lang"].get<std::string>(), {{cols}, {}, std::move(mean)});
-    chapter["classification"].push_back(uses.classification());
-    chapter["search"].push_back(uses.search());
+    Uses uses(document, subject, list, vectors);
+    uses.add_classification();
+    uses.add_search();
     if (subject.has_logits()) chapter["generation"].push_back(generation(subject, list));
   }
   const std::size_t count = chapter["texts"].size();

@@ -13,6 +13,7 @@ void add_text(Document& document, const Subject& subject);
 void add_model(Document& document, const Subject& subject);
 void add_counts(Document& document, const nlohmann::json& examples);
 void add_one_hot(Document& document, const Subject& subject, const nlohmann::json& examples);
+void add_skip_gram(Document& document, const nlohmann::json& examples);
 void add_bpe(Document& document, const Subject& subject, const nlohmann::json& examples);
 void add_embedding(Document& document, const Subject& subject);
 void add_positions(Document& document, const Subject& subject);

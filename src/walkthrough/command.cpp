@@ -41,7 +41,7 @@ class Walkthrough : public cli::Command {
         ->type_name("");
     auto* contexts = app.add_option("--contexts", contexts_,
                                     "two texts with the word of --word, to compare its vectors in");
-    contexts->expected(2)->type_name("A B");
+    contexts->expected(2)->allow_extra_args(false)->type_name("A B");
     auto* word = app.add_option("--word", word_, "a word for the chapter about contexts")
                      ->type_name("W")
                      ->needs(contexts);

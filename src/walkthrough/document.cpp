@@ -18,13 +18,18 @@ struct Step {
 
 const std::vector<Step>& steps() {
   static const std::vector<Step> list = {
-      {{"/attention/heads", "/layers/attention_out", "/layers/mlp_out"}, NumberFormat::kHalf},
+      {{"/attention/heads", "/layers/attention_out", "/layers/mlp_out", "/layers/final",
+        "/embedding/input", "/positions/text", "/positions/sinusoidal/rows",
+        "/positions/learned/rows", "/uses/vectors"},
+       NumberFormat::kHalf},
       {{"/layers/residual"}, NumberFormat::kHalf},
       {{"/attention/scores", "/attention/weights"}, NumberFormat::kFloat24},
       {{"/attention/q", "/attention/k", "/attention/v"}, NumberFormat::kFloat24},
       {{"/attention/scores", "/attention/weights"}, NumberFormat::kHalf},
       {{"/attention/heads"}, std::nullopt},
       {{"/layers/attention_out", "/layers/mlp_out"}, std::nullopt},
+      {{"/attention/v"}, NumberFormat::kHalf},
+      {{"/attention/q", "/attention/k"}, NumberFormat::kHalf},
   };
   return list;
 }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
+#include <cstdlib>
 #include <numeric>
 
 namespace glassgpt::walkthrough {
@@ -62,6 +64,12 @@ std::vector<double> next_direction(std::span<const double> matrix, std::size_t c
 }
 
 }  // namespace
+
+double nine_digits(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.8e", value);
+  return std::strtod(text, nullptr);
+}
 
 double norm(std::span<const float> x) {
   double sum = 0;

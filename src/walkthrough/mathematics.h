@@ -7,6 +7,9 @@
 
 namespace glassgpt::walkthrough {
 
+// To nine significant digits: as many as a float32 has, in half the room that a double takes.
+double nine_digits(double value);
+
 double norm(std::span<const float> x);
 double cosine(std::span<const float> x, std::span<const float> y);
 

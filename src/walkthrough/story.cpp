@@ -149,14 +149,15 @@ class Story {
   }
 
   void skip_gram() {
-    for (const auto& trace : json_["skip_gram"]["traces"]) {
-      if (is_own_language(trace)) skip_gram_trace(trace);
+    const ordered_json& traces = json_["skip_gram"]["traces"];
+    for (std::size_t i = 0; i < traces.size(); ++i) {
+      if (is_own_language(traces[i])) {
+        skip_gram_trace(traces[i], "/skip_gram/traces/" + std::to_string(i));
+      }
     }
   }
 
-  void skip_gram_trace(const ordered_json& trace) {
-    const std::string pointer =
-        text_.language() == "en" ? "/skip_gram/traces/0" : "/skip_gram/traces/1";
+  void skip_gram_trace(const ordered_json& trace, const std::string& pointer) {
     const Tensor& vectors = document_.tensor(pointer + "/vectors");
     const std::size_t words = vectors.shape[1], epochs = vectors.shape[0] - 1;
     const auto vector = [&](std::size_t epoch, std::size_t word) {

@@ -14,7 +14,7 @@ Document make_document(const Subject& subject) {
   add_model(document, subject);
   add_counts(document, examples);
   add_one_hot(document, subject, examples);
-  document.json["skip_gram"] = nullptr;
+  add_skip_gram(document, examples);
   add_bpe(document, subject, examples);
   add_embedding(document, subject);
   add_positions(document, subject);

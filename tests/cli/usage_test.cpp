@@ -6,7 +6,7 @@ namespace {
 
 const char* const kCommands[] = {"embed",           "tokenize", "detokenize", "similar",
                                  "nearest",         "generate", "evaluate",   "train",
-                                 "train-tokenizer", "info",     "profile"};
+                                 "train-tokenizer", "info",     "profile",    "walkthrough"};
 
 TEST_F(Program, HelpOfEveryCommandShowsAnExample) {
   for (const std::string command : kCommands) {

@@ -90,7 +90,7 @@ class Texts(unittest.TestCase):
     def test_every_listed_file_is_there_and_every_file_is_listed(self):
         names = (PAGE / "files.txt").read_text(encoding="utf-8").split()
         self.assertEqual(len(names), len(set(names)))
-        found = {str(path.relative_to(PAGE)) for folder in ("css", "js", "text") for path in (PAGE / folder).glob("*")}
+        found = {str(path.relative_to(PAGE)) for folder in ("css", "js", "text") for path in (PAGE / folder).glob("[!.]*")}
         self.assertEqual(set(names), found)
 
 

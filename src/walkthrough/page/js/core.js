@@ -1,6 +1,6 @@
 // The one shared object: texts, numbers as text, elements, state that chapters share, checks.
 "use strict";
-window.glass = (function () {
+window.glass = (function() {
   const glass = {chapters: []};
 
   const read_json = (id) => {
@@ -14,7 +14,8 @@ window.glass = (function () {
   glass.state = {language: "en", token: null, chapter: {}};
   const listeners = {};
   // Who listens names its element: once that is out of the page it is forgotten.
-  glass.on = (event, element, action) => (listeners[event] = listeners[event] || []).push([element, action]);
+  glass.on = (event, element, action) =>
+    (listeners[event] = listeners[event] || []).push([element, action]);
   glass.emit = (event, value) => {
     listeners[event] = (listeners[event] || []).filter(([element]) => element.isConnected);
     listeners[event].forEach(([, action]) => action(value));
@@ -33,28 +34,34 @@ window.glass = (function () {
     if (text === undefined) console.error(`no text "${key}" in ${glass.state.language}`);
     return text === undefined ? key : text;
   };
-  const put = (text, values) => text.replace(/\{(\w+)\}/g, (place, name) =>
-    (values && values[name] !== undefined ? values[name] : place));
+  const put = (text, values) => text.replace(
+    /\{(\w+)\}/g, (place, name) => (values && values[name] !== undefined ? values[name] : place));
   glass.has_text = (key) => texts[glass.state.language][key] !== undefined;
   glass.t = (key, values) => put(raw(key), values);
 
   // *stressed* and `code`, found before values are put in: what a reader wrote is never markup.
-  glass.rich = (key, values) => raw(key).split(/(\*[^*]+\*|`[^`]+`)/).filter(Boolean).map((part) => {
-    const tag = {"*": "em", "`": "code"}[part.length > 2 ? part[0] : ""];
-    return tag ? glass.h(tag, {}, put(part.slice(1, -1), values)) : put(part, values);
-  });
+  glass.rich = (key, values) =>
+    raw(key).split(/(\*[^*]+\*|`[^`]+`)/).filter(Boolean).map((part) => {
+      const tag = {"*": "em", "`": "code"}[part.length > 2 ? part[0] : ""];
+      return tag ? glass.h(tag, {}, put(part.slice(1, -1), values)) : put(part, values);
+    });
 
   // ---- Elements ----
 
   const svg_namespace = "http://www.w3.org/2000/svg";
   const build = (element, attributes, children) => {
     for (const [name, value] of Object.entries(attributes || {})) {
-      if (name.startsWith("aria-")) { element.setAttribute(name, String(value)); continue; }
+      if (name.startsWith("aria-")) {
+        element.setAttribute(name, String(value));
+        continue;
+      }
       if (value === undefined || value === null || value === false) continue;
-      if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+      if (name.startsWith("on"))
+        element.addEventListener(name.slice(2), value);
       else if (name === "style" && typeof value === "object") {
         for (const [property, to] of Object.entries(value)) element.style.setProperty(property, to);
-      } else element.setAttribute(name, value === true ? "" : value);
+      } else
+        element.setAttribute(name, value === true ? "" : value);
     }
     element.append(...children.flat(3).filter((child) => child !== null && child !== undefined));
     return element;
@@ -91,9 +98,15 @@ window.glass = (function () {
     };
     for (const [value, text] of options) {
       group.append(glass.h("button", {
-        type: "button", role: "radio", "data-value": value,
-        onclick: () => { show(value); choose(value); },
-      }, text));
+        type: "button",
+        role: "radio",
+        "data-value": value,
+        onclick: () => {
+          show(value);
+          choose(value);
+        },
+      },
+        text));
     }
     group.addEventListener("keydown", (event) => {
       const step = {ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1}[event.key];
@@ -114,7 +127,12 @@ window.glass = (function () {
   glass.slider = (label, {min, max, step, value}, text, change) => {
     const output = glass.h("output", {}, text(value));
     const input = glass.h("input", {
-      type: "range", min, max, step: step || 1, "aria-label": label, "aria-valuetext": text(value),
+      type: "range",
+      min,
+      max,
+      step: step || 1,
+      "aria-label": label,
+      "aria-valuetext": text(value),
     });
     input.value = value;
     input.addEventListener("input", () => {
@@ -133,7 +151,9 @@ window.glass = (function () {
   };
 
   // Tells screen readers what changed.
-  glass.say = (text) => { document.getElementById("spoken").textContent = text; };
+  glass.say = (text) => {
+    document.getElementById("spoken").textContent = text;
+  };
 
   // ---- Numbers ----
 
@@ -153,12 +173,16 @@ window.glass = (function () {
     if (power >= -3 && power < 4) return glass.number(value, Math.max(0, 3 - power));
     return glass.number(value / 10 ** power, 1) + "×10" + superscript(power);
   };
+  const superscripts = "⁻⁰¹²³⁴⁵⁶⁷⁸⁹";
   const superscript = (power) =>
-    String(power).replace(/[-\d]/g, (digit) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(digit)]);
+    String(power).replace(/[-\d]/g, (digit) => superscripts["-0123456789".indexOf(digit)]);
   glass.bytes = (count) => {
     const units = ["B", "kB", "MB", "GB", "TB", "PB"];
     let unit = 0;
-    while (count >= 1000 && unit + 1 < units.length) { count /= 1000; unit += 1; }
+    while (count >= 1000 && unit + 1 < units.length) {
+      count /= 1000;
+      unit += 1;
+    }
     const decimals = unit === 0 || count >= 100 ? 0 : 1;
     return `${glass.number(count, decimals)}\u00a0${units[unit]}`;
   };
@@ -180,7 +204,9 @@ window.glass = (function () {
     }
     const all = (glass.checks[chapter] = glass.checks[chapter] || {});
     all[name] = {
-      count: theirs.length, deviation, ok: deviation <= tolerance * Math.max(scale, 1e-30),
+      count: theirs.length,
+      deviation,
+      ok: deviation <= tolerance * Math.max(scale, 1e-30),
     };
   };
   glass.check_summary = (chapter) => {

@@ -37,7 +37,7 @@ stage() {
 
 install_packages() {
   local packages=("${build_packages[@]}" libgtest-dev libbenchmark-dev python3-numpy clang-format-14
-    clang-tidy-14 libomp-14-dev)
+    clang-tidy-14 libomp-14-dev fasttext python3-gensim)
   # The sanitizers' compiler, its run-time libraries, and the tool that names their addresses.
   $quick || packages+=(clang-14 libclang-rt-14-dev llvm-14)
   need_packages "${packages[@]}"

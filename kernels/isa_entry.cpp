@@ -13,6 +13,7 @@
 #include "kernels/position/position_simd.h"
 #include "kernels/simd.h"
 #include "kernels/similarity/similarity_simd.h"
+#include "kernels/skip_gram/skip_gram_simd.h"
 #include "kernels/softmax/softmax_simd.h"
 #include "kernels/unary/unary_simd.h"
 #include "kernels/vector/vector_simd.h"
@@ -44,6 +45,7 @@ constinit const KernelTable GLASSGPT_ISA_TABLE = {
     .cross_entropy = cross_entropy_simd<Arch>,
     .adamw = adamw_simd<Arch>,
     .cosine_similarity = cosine_similarity_simd<Arch>,
+    .skip_gram = skip_gram_simd<Arch>,
     .exp = exp_simd<Arch>,
     .tanh = tanh_simd<Arch>,
     .erf = erf_simd<Arch>,

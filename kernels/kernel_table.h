@@ -11,6 +11,7 @@
 #include "kernels/layernorm/layernorm.h"
 #include "kernels/position/position.h"
 #include "kernels/similarity/similarity.h"
+#include "kernels/skip_gram/skip_gram.h"
 #include "kernels/softmax/softmax.h"
 #include "kernels/unary/unary.h"
 #include "kernels/vector/vector.h"
@@ -36,6 +37,7 @@ struct KernelTable {
   CrossEntropyFn* cross_entropy;
   AdamWFn* adamw;
   CosineSimilarityFn* cosine_similarity;
+  SkipGramFn* skip_gram;
   UnaryFn* exp;
   UnaryFn* tanh;
   UnaryFn* erf;

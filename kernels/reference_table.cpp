@@ -24,6 +24,7 @@ const KernelTable& reference_table() {
     t.cross_entropy = cross_entropy_reference;
     t.adamw = adamw_reference;
     t.cosine_similarity = cosine_similarity_reference;
+    t.skip_gram = skip_gram_reference;
     t.exp = exp_reference;
     t.tanh = tanh_reference;
     t.erf = erf_reference;

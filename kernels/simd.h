@@ -149,6 +149,14 @@ struct Simd {
   // Lanes are added in an order that depends on the ISA alone.
   static float reduce_sum(F32 a) noexcept { return xsimd::hadd(a); }
   static double reduce_sum(F64 a) noexcept { return xsimd::hadd(a); }
+  // Lane i: the sum over the lanes of rows[i].
+  static F32 reduce_sums(const F32 (&rows)[kLanes]) noexcept {
+#if defined(__AVX512F__)
+    // xsimd 8.1's puts sums into wrong lanes.
+    if constexpr (kIsAvx512<Arch>) return F32(transposed_sum(rows));
+#endif
+    return xsimd::haddp(rows);
+  }
   static float reduce_max(F32 a) noexcept {
 #if defined(__AVX512F__)
     if constexpr (kIsAvx512<Arch>) return _mm512_reduce_max_ps(a);
@@ -163,6 +171,22 @@ struct Simd {
 
 #if defined(__AVX512F__)
  private:
+  // Each level adds halves of two vectors side by side: pairs of lanes, quarters, halves of the
+  // register.
+  static __m512 transposed_sum(const F32 (&rows)[kLanes]) noexcept {
+    __m512 fours[4];
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) {
+      const __m512 a = rows[4 * i], b = rows[4 * i + 1], c = rows[4 * i + 2], d = rows[4 * i + 3];
+      const __m512 ab = _mm512_add_ps(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
+      const __m512 cd = _mm512_add_ps(_mm512_unpacklo_ps(c, d), _mm512_unpackhi_ps(c, d));
+      fours[i] = _mm512_add_ps(_mm512_shuffle_ps(ab, cd, 0x44), _mm512_shuffle_ps(ab, cd, 0xEE));
+    }
+    const auto halves = [](__m512 a, __m512 b) noexcept {
+      return _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x88), _mm512_shuffle_f32x4(a, b, 0xDD));
+    };
+    return halves(halves(fours[0], fours[1]), halves(fours[2], fours[3]));
+  }
   static __mmask16 first_lanes(std::size_t n) noexcept {
     return static_cast<__mmask16>((1u << n) - 1u);
   }
@@ -222,6 +246,7 @@ struct Simd<ScalarArch> {
   static F64 widen_high(F32) noexcept { return 0.0; }
   static float reduce_sum(F32 a) noexcept { return a; }
   static double reduce_sum(F64 a) noexcept { return a; }
+  static F32 reduce_sums(const F32 (&rows)[1]) noexcept { return rows[0]; }
   static float reduce_max(F32 a) noexcept { return a; }
 };
 

@@ -41,6 +41,8 @@ install_packages() {
     python3-dev pybind11-dev python3-numpy python3-pytest mypy python3-pandas python3-sklearn python3-faiss python3-hnswlib)
   # The browser in which the walkthrough's page is tested.
   packages+=(chromium chromium-driver python3-selenium)
+  # Those that read and are compared with our word vectors.
+  packages+=(fasttext python3-gensim)
   # The sanitizers' compiler, its run-time libraries, and the tool that names their addresses.
   $quick || packages+=(clang-14 libclang-rt-14-dev llvm-14)
   need_packages "${packages[@]}"

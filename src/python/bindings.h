@@ -59,7 +59,7 @@ class FloatArray {
 
  private:
   std::vector<std::size_t> shape_;
-  std::unique_ptr<std::unique_ptr<float[]>> values_;
+  std::unique_ptr<std::unique_ptr<float[]>> values_;  // the inner one is what the capsule holds
 };
 
 // Each defines its part of the module.

@@ -2,6 +2,7 @@
 import concurrent.futures
 import pickle
 import signal
+import subprocess
 import sys
 import threading
 
@@ -99,6 +100,25 @@ def test_signals_are_heard_between_passes(model):
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
     assert model.embed("and it goes on")["final"].shape[0] > 0
+
+
+FORK = """
+import os, signal, sys
+import glassgpt
+model = glassgpt.load()
+text = " word" * 200
+expected = model.embed(text, threads=2)["final"].tobytes(), model.trace(text, "q", threads=2)["q"].tobytes()
+child = os.fork()
+if child == 0:
+    signal.alarm(300)  # what waits for ever is ended
+    found = model.embed(text, threads=2)["final"].tobytes(), model.trace(text, "q")["q"].tobytes()
+    os._exit(0 if found == expected else 1)
+sys.exit(os.waitpid(child, 0)[1])
+"""
+
+
+def test_a_forked_process_computes_the_same_bytes():
+    assert subprocess.run([sys.executable, "-c", FORK], check=False).returncode == 0
 
 
 def test_a_model_goes_to_other_processes_by_its_path(model):

@@ -17,6 +17,21 @@ Names = Union[LayerKey, Iterable[LayerKey]]
 
 _PACKAGE = Path(__file__).resolve().parent
 
+# OpenMP's threads do not survive a fork, and a child that waits for them waits for ever. One thread computes the same bytes.
+_forked = False
+
+
+def _after_fork() -> None:
+    global _forked
+    _forked = True
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
+def _usable_threads(threads: int) -> int:
+    return 1 if _forked and threads >= 0 else threads
+
 
 def load(path: Optional[PathName] = None, *, tokenizer: Optional[PathName] = None, pattern: str = "gpt2") -> Model:
     """A model directory: config.json, model.safetensors, and tokenizer.json or vocab.json + merges.txt, as Hugging Face lays out GPT-2.
@@ -88,14 +103,14 @@ class Model:
         gemm: str = "auto",
         dtype: str = "f32",
     ) -> Vectors:
-        """The vectors of texts in every layer that is asked for: arrays that numpy owns without a copy.
+        """The vectors of texts in every layer that is asked for, as numpy arrays over the memory that they were computed into.
 
         layers    0 (token + position) to L (the last block's output), -1 to -(L + 1), "final" (after the last layer norm), "all"
         taps      inner stages of all blocks ("q", "mlp_out", ...) or of one ("q.3")
         unit      "token": a row per token; "text": one per text, by `pool`: "mean" (the default), "last", "first", "max", "weighted-mean"
         center    a row that is subtracted from each: one for all layers, or {layer: row}; `normalize` then scales rows to length 1
         truncate  texts longer than the context: "error", "left", "right" (what is cut off), "window" (windows that overlap, `stride` apart)
-        threads   0: GLASSGPT_THREADS, or the CPUs that are there; neither it nor `batch_tokens` changes a byte of the result
+        threads   0: GLASSGPT_THREADS, or the CPUs that are there (one in a forked process); neither it nor `batch_tokens` changes a byte of the result
         """
         data = _all_bytes(texts)
         layer_list, tap_list = _names(layers, "layers"), _names(taps, "taps")
@@ -120,7 +135,7 @@ class Model:
             stride=0 if stride is None else stride,
             batch_tokens=batch_tokens,
             special=special,
-            threads=threads,
+            threads=_usable_threads(threads),
             gemm=gemm,
             dtype=dtype,
         )
@@ -160,7 +175,7 @@ class Model:
         if isinstance(stages, str):
             stages = [stages]
         wanted = self.stages if stages is None else [name for name in stages if name != "tokens"]
-        arrays = self._engine.trace(tokens.ids.tolist(), stages=wanted, threads=threads, gemm=gemm, dtype=dtype)
+        arrays = self._engine.trace(tokens.ids.tolist(), stages=wanted, threads=_usable_threads(threads), gemm=gemm, dtype=dtype)
         return Trace(tokens, arrays)
 
     def __reduce__(self) -> Tuple[Any, ...]:

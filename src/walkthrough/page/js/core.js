@@ -150,6 +150,18 @@ window.glass = (function() {
     return element;
   };
 
+  // Brings an element into sight within its own box only: the page must not move. What sticks to
+  // the
+  // box's edges covers `above` and `below`.
+  glass.scroll_inside = (box, element, above = 0, below = 0) => {
+    const top = element.offsetTop - above,
+          bottom = element.offsetTop + element.offsetHeight + below;
+    if (top < box.scrollTop)
+      box.scrollTop = top;
+    else if (bottom > box.scrollTop + box.clientHeight)
+      box.scrollTop = bottom - box.clientHeight;
+  };
+
   // Tells screen readers what changed.
   glass.say = (text) => {
     document.getElementById("spoken").textContent = text;

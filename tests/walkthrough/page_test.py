@@ -292,7 +292,7 @@ class Playing(Page):
         self.browser.open(self.page, reduced=True)
         trace = self.data("skip_gram.traces.find(trace => trace.lang === 'en')")
         for update in trace["first"][:3]:
-            self.browser.click("[data-act=step]")
+            self.browser.click("[data-act=one]")
             shown = [number(text) for text in self.browser.texts(".updates td:nth-child(3)")]
             self.assertEqual(shown, [round(target["probability"], 3) for target in update["targets"]])
             self.assertTrue(self.browser.text(".updates tbody th").startswith(trace["words"][update["word"]]))

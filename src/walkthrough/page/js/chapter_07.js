@@ -34,6 +34,8 @@ const figure = (root) => {
   const show_head = () => {
     const {layer, head} = state;
     heading.textContent = t("attention.head", {layer, head});
+    // Means over the tokens from the second on: of one token there are none.
+    numbers.hidden = tokens.length < 2;
     numbers.textContent =
       t("attention.head_numbers", attention.percents(glass.data.attention.summary[layer][head]));
     matrix.show();

@@ -1,5 +1,6 @@
 """Chromium without a window, driven by Debian's python3-selenium; and the program beside it."""
 import json
+import pathlib
 import subprocess
 import sys
 
@@ -15,6 +16,7 @@ except ImportError:
 
 CSS = By.CSS_SELECTOR
 MINUS = "\N{MINUS SIGN}"
+PROBES = pathlib.Path(__file__).with_name("probes.js").read_text(encoding="utf-8")
 
 
 def number(text):
@@ -54,9 +56,16 @@ class Browser:
             {"name": "prefers-reduced-motion", "value": "reduce" if reduced else "no-preference"}]})
         self.driver.get(f"{page.as_uri()}?lang={language}")
         self.script("try { localStorage.clear(); } catch { }")
+        # A script element, so that its names last.
+        self.script("""const element = document.createElement("script");
+            element.textContent = arguments[0];
+            document.head.append(element)""", PROBES)
 
     def script(self, text, *arguments):
         return self.driver.execute_script(text, *arguments)
+
+    def probe(self, name, *arguments):
+        return self.script(f"return probes.{name}(...arguments)", *arguments)
 
     def all(self, selector):
         return self.driver.find_elements(CSS, selector)

@@ -12,8 +12,9 @@ import unittest
 PAGE = pathlib.Path(sys.argv.pop(1) if len(sys.argv) > 1 else "src/walkthrough/page")
 LANGUAGES = ("en", "zh")
 # Keys that scripts put together: the part that varies is found by the pattern.
-BUILT = (r"[a-z_]+\.(title|idea|try|text[0-9])", r"skip_gram\.column\.\w+", r"attention\.(column|stage)\.\w+",
-         r"positions\.(sinusoidal|learned)(_of)?", r"layers\.(pca|path_note)\.\w+", r"cost\.(column|stage)\.\w+", r"cost\.(together|each)")
+BUILT = (r"[a-z_]+\.(title|idea|try|text[0-9])", r"skip_gram\.(column\.\w+|one|one_epoch|restart)",
+         r"attention\.(column|stage)\.\w+", r"positions\.(sinusoidal|learned)(_of)?",
+         r"layers\.(pca|path_note)\.\w+", r"cost\.(column|stage)\.\w+", r"cost\.(together|each)")
 
 
 def texts(language):
@@ -24,7 +25,8 @@ def texts(language):
 
 def sources():
     names = (PAGE / "files.txt").read_text(encoding="utf-8").split()
-    return {name: (PAGE / name).read_text(encoding="utf-8") for name in [*names, "index.html"] if name.endswith((".js", ".html"))}
+    wanted = [name for name in [*names, "index.html"] if name.endswith((".js", ".html"))]
+    return {name: (PAGE / name).read_text(encoding="utf-8") for name in wanted}
 
 
 def used_keys():
@@ -90,7 +92,8 @@ class Texts(unittest.TestCase):
     def test_every_listed_file_is_there_and_every_file_is_listed(self):
         names = (PAGE / "files.txt").read_text(encoding="utf-8").split()
         self.assertEqual(len(names), len(set(names)))
-        found = {str(path.relative_to(PAGE)) for folder in ("css", "js", "text") for path in (PAGE / folder).glob("[!.]*")}
+        found = {str(path.relative_to(PAGE)) for folder in ("css", "js", "text")
+                 for path in (PAGE / folder).glob("[!.]*")}
         self.assertEqual(set(names), found)
 
 

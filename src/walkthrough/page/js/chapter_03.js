@@ -4,7 +4,6 @@
 const {h, svg, t, vectors, draw} = glass;
 const id = "skip_gram";
 const colours = ["accent", "warm", "violet", "ochre", "good"];
-let timer = null;
 
 // A training in each language, so that words are the reader's.
 const trace_of = (language) => {
@@ -181,118 +180,106 @@ const working = (trace, update, terms) => {
               `${term.push >= 0 ? "+" : ""}${glass.number(term.push, 4)}`))))));
 };
 
-const figure = (root) => {
-  const state = glass.chapter_state(id, initial);
-  const data = trace_of(glass.state.language);
-  const total = data.updates;
-  const rate_now = () => state.rates[data.lang] || data.learning_rate;
-  state.step = Math.min(state.step, total);
-  let run = train(data, rate_now());
-  stop();
-  const details = h("div.details", {});
-  const together = h("p.readout.together", {});
-  const holder = h("div", {}), chart = h("div", {});
-  let picture = null;
+const corpus = (trace) => h("div.corpus", {lang: lang_of(trace)},
+  trace.sentences.map(
+    (sentence) => h("span", {},
+      sentence.map((word) => [trace.stop_words.includes(word) ? h("s", {}, word) : word,
+                     trace.lang === "zh" ? "" : " "]))));
 
-  const epoch_losses = () => {
-    const sums = Array(data.epochs).fill(0), counts = Array(data.epochs).fill(0);
-    run.terms.forEach((terms, s) => {
-      const epoch = Math.floor(s / data.updates_per_epoch);
-      sums[epoch] += loss_of(terms);
-      counts[epoch] += 1;
-    });
-    return sums.map((sum, i) => sum / counts[i]);
-  };
+// The mean loss of each epoch of a run.
+const loss_part = (trace) => {
+  const element = h("div", {});
   let curve = null;
-  const show_curve = () => {
-    const losses = epoch_losses();
-    const series = [{name: t("skip_gram.loss"), values: losses, colour: "accent"}];
+  const show = (run) => {
+    const sums = Array(trace.epochs).fill(0);
+    run.terms.forEach((terms, s) => {
+      sums[Math.floor(s / trace.updates_per_epoch)] += loss_of(terms) / trace.updates_per_epoch;
+    });
     curve = draw.chart({
-      series,
-      labels: losses.map((_, i) => String(i + 1)),
+      series: [{name: t("skip_gram.loss"), values: sums, colour: "accent"}],
+      labels: sums.map((_, i) => String(i + 1)),
       label: t("skip_gram.loss_label"),
       height: 150,
       x_label: t("skip_gram.epoch"),
       at: 0,
       low: 0,
     });
-    glass.fill(chart, h("p.note", {}, t("skip_gram.loss")), curve);
+    glass.fill(element, h("p.note", {}, t("skip_gram.loss")), curve);
   };
-  const shown = (now, update) => {
-    const [same, other] = togetherness(data, now);
-    glass.fill(together, glass.rich("skip_gram.together", {
-      same: glass.number(same, 2),
-      other: glass.number(other, 2),
-    }));
-    if (!update)
-      glass.fill(details, h("p.note", {}, t("skip_gram.before")));
-    else {
-      glass.fill(details, h("h3", {}, t("skip_gram.update", {
-        number: glass.integer(state.step),
-        total: glass.integer(total),
-        epoch: update.epoch + 1
-      })),
-        sentence_line(data, update), working(data, update, run.terms[state.step - 1]));
+  const move = (step) => curve.move(Math.floor(Math.max(0, step - 1) / trace.updates_per_epoch));
+  return {element, show, move};
+};
+
+// What the last update did, and how far kinds of words have drawn apart.
+const details_part = (trace, state) => {
+  const element = h("div.details", {}), together = h("p.readout.together", {});
+  const show = (run, now, update) => {
+    const [same, other] = togetherness(trace, now);
+    glass.fill(together,
+      glass.rich(
+        "skip_gram.together", {same: glass.number(same, 2), other: glass.number(other, 2)}));
+    if (!update) {
+      glass.fill(element, h("p.note", {}, t("skip_gram.before")));
+      return;
     }
+    const heading = t("skip_gram.update", {
+      number: glass.integer(state.step),
+      total: glass.integer(trace.updates),
+      epoch: update.epoch + 1,
+    });
+    glass.fill(element, h("h3", {}, heading), sentence_line(trace, update),
+      working(trace, update, run.terms[state.step - 1]));
   };
-  const slider = glass.slider(t("skip_gram.step"), {min: 0, max: total, value: state.step},
-    (step) => glass.integer(step), (step) => go(step));
+  return {element, together, show};
+};
+
+const figure = (root) => {
+  const state = glass.chapter_state(id, initial);
+  const trace = trace_of(glass.state.language), total = trace.updates;
+  state.step = Math.min(state.step, total);
+  const holder = h("div", {}), loss = loss_part(trace), details = details_part(trace, state);
+  let picture = null;
+  const build = () => {
+    const run = train(trace, rate_now());
+    picture = plane(trace, run, state, (now, update) => details.show(run, now, update));
+    glass.fill(holder, picture);
+    loss.show(run);
+  };
   const go = (step) => {
     state.step = Math.max(0, Math.min(total, step));
     slider.set(state.step);
     picture.repaint();
-    curve.move(Math.floor(Math.max(0, state.step - 1) / data.updates_per_epoch));
-    if (state.step === total) stop();
+    loss.move(state.step);
   };
-  const per_epoch = data.updates_per_epoch;
-  const play = glass.button("skip_gram.run", () => {
-    if (timer) {
-      stop();
-      play.textContent = t("skip_gram.run");
-      return;
-    }
-    if (state.step === total) go(0);
-    // Whoever wants less motion sees a still picture now and then.
-    const [size, pause] = glass.reduced_motion() ? [Math.ceil(total / 20), 700] :
-                                                   [Math.max(1, Math.ceil(total / 400)), 40];
-    play.textContent = t("skip_gram.pause");
-    timer = setInterval(() => {
-      if (!root.isConnected) {
-        stop();
-        return;
-      }
-      go(state.step + size);
-      if (!timer) play.textContent = t("skip_gram.run");
-    }, pause);
-  }, {class: "main", "data-act": "run"});
+  const slider =
+    glass.slider(t("skip_gram.step"), {min: 0, max: total, value: state.step}, glass.integer, go);
+  // Whoever wants less motion sees a still picture now and then.
+  const still = glass.reduced_motion();
+  const play = glass.player("skip_gram.run", "skip_gram.pause", {
+    start: () => {
+      if (state.step === total) go(0);
+    },
+    step: () => go(state.step + Math.ceil(total / (still ? 20 : 400))),
+    finished: () => state.step === total,
+    wait: () => (still ? 700 : 40),
+  },
+    {class: "main", "data-act": "run"});
+  const rate_now = () => state.rates[trace.lang] || trace.learning_rate;
   const rate = glass.slider(t("skip_gram.rate"), {min: 0.01, max: 2, step: 0.01, value: rate_now()},
     (value) => glass.number(value, 2), (value) => {
-      state.rates[data.lang] = value;
-      run = train(data, value);
+      state.rates[trace.lang] = value;
       build();
     });
-  const build = () => {
-    picture = plane(data, run, state, shown);
-    glass.fill(holder, picture);
-    show_curve();
-  };
+  const act = (name, step) =>
+    glass.button(`skip_gram.${name}`, () => go(step()), {"data-act": name});
   build();
-  root.append(
-    h("div.corpus", {lang: lang_of(data)},
-      data.sentences.map(
-        (sentence) => h("span", {},
-          sentence.map((word) => [data.stop_words.includes(word) ? h("s", {}, word) : word,
-                         data.lang === "zh" ? "" : " "])))),
-    h("div.tools", {},
-      glass.button("skip_gram.one", () => go(state.step + 1), {"data-act": "step"}), play,
-      glass.button("skip_gram.one_epoch", () => go(state.step + per_epoch), {"data-act": "epoch"}),
-      glass.button("skip_gram.restart", () => go(0), {"data-act": "restart"}), slider),
-    h("div.columns.wide_left", {}, h("div", {}, holder, together), h("div", {}, details, chart)),
+  root.append(corpus(trace),
+    h("div.tools", {}, act("one", () => state.step + 1), play,
+      act("one_epoch", () => state.step + trace.updates_per_epoch), act("restart", () => 0),
+      slider),
+    h("div.columns.wide_left", {}, h("div", {}, holder, details.together),
+      h("div", {}, details.element, loss.element)),
     h("div.tools.last", {}, rate));
-};
-const stop = () => {
-  clearInterval(timer);
-  timer = null;
 };
 
 // Every state that was exported: all of the first epoch, and the end of each.

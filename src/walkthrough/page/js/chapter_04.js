@@ -3,7 +3,6 @@
 (function() {
 const {h, t} = glass;
 const id = "bpe";
-let timer = null;
 const initial = () => ({text: glass.data.text.text, place: Infinity});
 
 // The tokenizer from its merges: rank and result of each pair, and the bytes of each token.
@@ -60,126 +59,108 @@ const token_object = (token) => {
   return {id: token, text, hex, fragment: text.includes("\ufffd")};
 };
 
-const figure = (root) => {
-  const state = glass.chapter_state(id, initial);
-  const data = glass.data.bpe;
-  const live = make_rules();
-  const own = glass.data.text.text;
-  let pieces = [], ranks = [], total = 0;
-  clearInterval(timer);
-  timer = null;
-
-  const board = h("div.board", {});
+// The tokens after the merges up to a rank, and what the last merge was.
+const board_part = () => {
+  const board = h("div.board", {}), counts = h("div.facts", {});
   const readout = h("p.readout", {"aria-live": "polite"});
-  const counts = h("div.facts", {});
-  const slider_place = h("div.tools", {});
-  let slider = null;
-
-  const show = () => {
-    const place = Math.min(state.place, ranks.length);
+  const shown_token = (token, fresh) => {
+    const object = token_object(token);
+    const title = `${glass.token_name(object)}, ${t("bpe.id", {id: token})}`;
+    return h(
+      `span.token${fresh ? ".fresh" : ""}`, {title, "data-id": token}, glass.token_span(object));
+  };
+  const name = (token) => glass.token_label(token_object(token));
+  const show = (pieces, ranks, place) => {
     const limit = place > 0 ? ranks[place - 1] : -1;
-    let tokens = 0, merge = null;
-    glass.fill(board, pieces.map((piece) => {
-      const {now, fresh} = tokens_of(piece, limit);
-      tokens += now.length;
-      merge = merge || piece.steps.find((step) => step.rank === limit);
-      return h("span.piece", {}, now.map((token) => {
-        const object = token_object(token);
-        return h(`span.token${fresh.has(token) ? ".fresh" : ""}`, {
-          title: `${glass.token_name(object)}, ${t("bpe.id", {id: token})}`,
-          "data-id": token,
-        },
-          glass.token_span(object));
-      }));
-    }));
+    const states = pieces.map((piece) => tokens_of(piece, limit));
+    glass.fill(board, states.map(({now,
+      fresh}) => h("span.piece", {}, now.map((token) => shown_token(token, fresh.has(token))))));
+    const bytes = pieces.reduce((sum, piece) => sum + piece.start.length, 0);
+    const tokens = states.reduce((sum, {now}) => sum + now.length, 0);
     const fact = (key, value) => h("span", {}, h("b", {}, value), ` ${t(key)}`);
-    glass.fill(counts, fact("bpe.bytes", glass.integer(total)),
+    glass.fill(counts, fact("bpe.bytes", glass.integer(bytes)),
       fact("bpe.tokens", glass.integer(tokens)),
-      fact("bpe.per_token", tokens ? glass.number(total / tokens, 2) : "–"));
-    if (merge) {
-      glass.fill(readout, glass.rich("bpe.merge", {
+      fact("bpe.per_token", tokens ? glass.number(bytes / tokens, 2) : "–"));
+    const merge = pieces.flatMap((piece) => piece.steps).find((step) => step.rank === limit);
+    glass.fill(readout,
+      merge ? glass.rich("bpe.merge", {
         number: place,
         total: ranks.length,
         rank: glass.integer(limit + 1),
-        rules: glass.integer(data.vocab_size),
-        left: glass.token_label(token_object(merge.left)),
-        right: glass.token_label(token_object(merge.right)),
-        merged: glass.token_label(token_object(merge.merged)),
-      }));
-    } else
-      glass.fill(readout, t(ranks.length ? "bpe.start" : "bpe.none"));
+        left: name(merge.left),
+        right: name(merge.right),
+        merged: name(merge.merged),
+      }) :
+              t(ranks.length ? "bpe.start" : "bpe.none"));
   };
+  return {elements: [board, readout, counts], show};
+};
+
+// Where text is typed, or an example taken.
+const typing_part = (text, load) => {
+  const input = h("textarea", {
+    rows: 2,
+    "aria-label": t("bpe.type"),
+    spellcheck: "false",
+    placeholder: t("bpe.type"),
+    oninput: () => load(input.value),
+  });
+  input.value = text;
+  const chip = (shown, example, attributes) => h("button.chip", {
+    type: "button",
+    ...attributes,
+    onclick: () => {
+      input.value = example;
+      load(example);
+    },
+  },
+    shown);
+  const examples = glass.data.bpe.examples.map(
+    (example) => chip(example.text, example.text, {lang: example.lang === "zh" ? "zh-CN" : "en"}));
+  return [
+    h("div.typing", {}, input),
+    h("div.tools", {}, h("span.label", {}, t("bpe.examples")),
+      h("div.chips", {}, chip(t("bpe.own"), glass.data.text.text, {"data-example": "own"}),
+        examples)),
+  ];
+};
+
+const figure = (root) => {
+  const state = glass.chapter_state(id, initial);
+  const live = make_rules(), own = glass.data.text.text;
+  const board = board_part(), tools = h("div.tools", {});
+  let pieces = [], ranks = [], slider = null;
   const set = (place) => {
     state.place = place;
-    slider.set(place);
-    show();
+    board.show(pieces, ranks, Math.min(place, ranks.length));
   };
-  const load = (text) => {
-    state.text = text;
-    pieces = text === own ? data.pieces : encode(text);
-    ranks = [...new Set(pieces.flatMap((piece) => piece.steps.map((step) => step.rank)))].sort(
-      (a, b) => a - b);
-    total = pieces.reduce((sum, piece) => sum + piece.start.length, 0);
-    const place = Math.min(state.place, ranks.length);
-    slider = glass.slider(t("bpe.slider"), {min: 0, max: ranks.length, value: place},
-      (value) => `${value} / ${ranks.length}`, (value) => {
-        state.place = value;
-        show();
-      });
-    glass.fill(slider_place, play, slider);
-    show();
-  };
-  const play = glass.button("bpe.play", () => {
-    if (timer) {
-      clearInterval(timer);
-      timer = null;
-      play.textContent = t("bpe.play");
-      return;
-    }
-    set(0);
-    play.textContent = t("bpe.pause");
-    timer = setInterval(() => {
-      if (state.place >= ranks.length || !root.isConnected) {
-        clearInterval(timer);
-        timer = null;
-        play.textContent = t("bpe.play");
-        return;
-      }
+  const play = glass.player("bpe.play", "bpe.pause", {
+    start: () => {
+      slider.set(0);
+      set(0);
+    },
+    step: () => {
+      slider.set(state.place + 1);
       set(state.place + 1);
-    }, Math.max(60, Math.min(500, 9000 / (ranks.length + 1))));
-  }, {class: "main", "data-act": "play"});
-
-  if (live) {
-    const input = h("textarea", {
-      rows: 2,
-      "aria-label": t("bpe.type"),
-      spellcheck: "false",
-      placeholder: t("bpe.type"),
-      oninput: () => {
-        state.place = Infinity;
-        load(input.value);
-      },
-    });
-    input.value = state.text;
-    const put = (text) => {
-      input.value = text;
-      state.place = Infinity;
-      load(text);
-    };
-    root.append(h("div.typing", {}, input),
-      h("div.tools", {}, h("span.label", {}, t("bpe.examples")),
-        h("div.chips", {},
-          h("button.chip", {type: "button", "data-example": "own", onclick: () => put(own)},
-            t("bpe.own")),
-          data.examples.map((example) => h("button.chip", {
-            type: "button",
-            lang: example.lang === "zh" ? "zh-CN" : "en",
-            onclick: () => put(example.text),
-          },
-                              example.text)))));
-  }
-  root.append(slider_place, board, readout, counts);
-  load(live ? state.text : own);
+    },
+    finished: () => state.place >= ranks.length,
+    wait: () => Math.max(60, Math.min(500, 9000 / (ranks.length + 1))),
+  },
+    {class: "main", "data-act": "play"});
+  const load = (text, place) => {
+    state.text = text;
+    pieces = text === own ? glass.data.bpe.pieces : encode(text);
+    const all = pieces.flatMap((piece) => piece.steps.map((step) => step.rank));
+    ranks = [...new Set(all)].sort((a, b) => a - b);
+    slider = glass.slider(t("bpe.slider"),
+      {min: 0, max: ranks.length, value: Math.min(place, ranks.length)},
+      (value) => `${value} / ${ranks.length}`, set);
+    glass.fill(tools, play, slider);
+    set(place);
+  };
+  if (live) root.append(...typing_part(state.text, (text) => load(text, Infinity)));
+  root.append(tools, ...board.elements);
+  load(live ? state.text : own, state.place);
 };
 
 const check = () => {

@@ -150,6 +150,41 @@ window.glass = (function() {
     return element;
   };
 
+  // A button that plays: `step` again and again until `finished`, or until it is pressed once more.
+  glass.player = (run, pause, {start, step, finished, wait}, attributes) => {
+    let timer = null;
+    const button = glass.button(run, () => {
+      if (timer) {
+        stop();
+        return;
+      }
+      start();
+      button.textContent = glass.t(pause);
+      timer = setInterval(() => {
+        if (button.isConnected) step();
+        if (!button.isConnected || finished()) stop();
+      }, wait());
+    }, attributes);
+    const stop = () => {
+      clearInterval(timer);
+      timer = null;
+      button.textContent = glass.t(run);
+    };
+    return button;
+  };
+
+  // Brings an element into sight within its own box only: the page must not move. What sticks to
+  // the
+  // box's edges covers `above` and `below`.
+  glass.scroll_inside = (box, element, above = 0, below = 0) => {
+    const top = element.offsetTop - above,
+          bottom = element.offsetTop + element.offsetHeight + below;
+    if (top < box.scrollTop)
+      box.scrollTop = top;
+    else if (bottom > box.scrollTop + box.clientHeight)
+      box.scrollTop = bottom - box.clientHeight;
+  };
+
   // Tells screen readers what changed.
   glass.say = (text) => {
     document.getElementById("spoken").textContent = text;

@@ -62,13 +62,18 @@ const command = (text) => {
 };
 glass.command = command;
 
+// Whether some tensor of a chapter has fewer bits than the program's number.
+const shortened = (value) => value && typeof value === "object" &&
+  (["f16", "f24"].includes(value.dtype) || Object.values(value).some(shortened));
+
 const badge = (id) => {
   const summary = glass.check_summary(id);
   if (!summary) return null;
   const text = t(summary.ok ? "page.checked" : "page.unchecked", {
     count: glass.integer(summary.count),
     deviation: glass.small(summary.deviation),
-  });
+  }) +
+    (shortened(glass.data[id]) ? t("page.shortened") : "");
   return h(`span.checked${summary.ok ? "" : ".wrong"}`, {"data-deviation": summary.deviation},
     `${summary.ok ? "✓" : "✗"} `, h("small", {}, text));
 };

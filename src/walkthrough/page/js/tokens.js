@@ -70,6 +70,7 @@ glass.token_strip = (label) => {
       buttons[i].tabIndex = i === index ? 0 : -1;
     }
     chosen = index;
+    if (strip.scrollHeight > strip.clientHeight) glass.scroll_inside(strip, buttons[index]);
   };
   buttons.forEach((button) => {
     button.tabIndex = -1;
@@ -87,6 +88,7 @@ glass.token_strip = (label) => {
     buttons[to].focus();
   });
   show(glass.state.token);
+  requestAnimationFrame(() => show(chosen));
   glass.on("token", strip, show);
   return strip;
 };

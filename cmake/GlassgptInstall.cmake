@@ -14,7 +14,7 @@ target_compile_features(glassgpt_library PUBLIC cxx_std_20)
 target_include_directories(glassgpt_library INTERFACE
   $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 # Private: users link them, but compile without their flags and headers.
-target_link_libraries(glassgpt_library PRIVATE OpenMP::OpenMP_CXX BLAS::BLAS)
+target_link_libraries(glassgpt_library PRIVATE OpenMP::OpenMP_CXX BLAS::BLAS ICU::uc)
 
 set(glassgpt_package ${CMAKE_INSTALL_LIBDIR}/cmake/glassgpt)
 install(TARGETS glassgpt_library EXPORT glassgptTargets COMPONENT library

@@ -23,7 +23,7 @@ need_packages() {
   "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}"
 }
 
-build_packages=(g++ cmake ninja-build libopenblas-dev libxsimd-dev libcli11-dev nlohmann-json3-dev libfmt-dev)
+build_packages=(g++ cmake ninja-build libopenblas-dev libxsimd-dev libcli11-dev nlohmann-json3-dev libfmt-dev libicu-dev)
 
 # configure DIRECTORY OPTIONS...: with Ninja and, if there is one, ccache. A directory that was configured before keeps its generator.
 configure() {

@@ -10,6 +10,7 @@
 #include "cli/layer_vectors.h"
 #include "cli/output.h"
 #include "cli/text_source.h"
+#include "cli/text_vectors.h"
 #include "glassgpt/error.h"
 #include "glassgpt/generate.h"
 
@@ -75,27 +76,22 @@ class Similar : public Command {
   }
 
  private:
-  // The mean over the text's tokens, or over those that overlap the first occurrence of --word.
+  // The mean over the text's tokens, or over those of the first occurrence of --word:
+  // as a whole word if there is one, else as a part of one.
   std::vector<std::vector<double>> vectors_of(const Model& model, const Tokenizer& tokenizer,
                                               const std::string& text, const char* name,
                                               std::string& label) const {
     const Encoding encoding = tokenizer.encode_with_spans(text, tokenizer_.special_tokens());
     std::size_t begin = 0, end = encoding.ids.size();
     if (!word_.empty()) {
-      const std::size_t at = text.find(word_);
-      if (at == std::string::npos) {
+      const TokenRange word = tokens_of_word(text, encoding, word_);
+      if (word.begin == word.end) {
         throw Error(ErrorCode::kNotFound, "",
                     fmt::format("the word '{}' is not in text {}", word_, name),
                     "upper and lower case count");
       }
-      const auto overlaps = [&](const TokenSpan& span) {
-        return span.byte_begin < at + word_.size() && span.byte_end > at;
-      };
-      begin = static_cast<std::size_t>(
-          std::find_if(encoding.spans.begin(), encoding.spans.end(), overlaps) -
-          encoding.spans.begin());
-      end = begin;
-      while (end < encoding.spans.size() && overlaps(encoding.spans[end])) ++end;
+      begin = word.begin;
+      end = word.end;
     }
     if (begin == end) {
       throw Error(ErrorCode::kOutOfRange, "", fmt::format("text {} has no tokens", name),

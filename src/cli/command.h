@@ -59,6 +59,7 @@ std::unique_ptr<Command> make_train_tokenizer();
 std::unique_ptr<Command> make_embed();
 std::unique_ptr<Command> make_similar();
 std::unique_ptr<Command> make_nearest();
+std::unique_ptr<Command> make_classify();
 std::unique_ptr<Command> make_generate();
 std::unique_ptr<Command> make_train();
 std::unique_ptr<Command> make_evaluate();

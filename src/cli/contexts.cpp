@@ -8,6 +8,7 @@
 
 #include "cli/json_text.h"
 #include "cli/text_source.h"
+#include "cli/text_vectors.h"
 #include "glassgpt/error.h"
 #include "glassgpt/generate.h"
 
@@ -65,21 +66,15 @@ void random_pairs(const LayerVectors& all, std::size_t kind, Reference& referenc
 
 }  // namespace
 
-TokenRange tokens_of_word(const Encoding& encoding, std::string_view text, std::string_view word,
-                          std::string_view name) {
-  const std::size_t at = text.find(word);
-  if (at == std::string::npos) {
+TokenRange require_word(const Encoding& encoding, std::string_view text, std::string_view word,
+                        std::string_view name) {
+  const TokenRange range = tokens_of_word(text, encoding, word);
+  if (range.begin == range.end) {
     throw Error(ErrorCode::kNotFound, "",
                 fmt::format("the word '{}' is not in text {}", word, name),
                 "upper and lower case count");
   }
-  const auto overlaps = [&](const TokenSpan& span) {
-    return span.byte_begin < at + word.size() && span.byte_end > at;
-  };
-  const auto begin = std::find_if(encoding.spans.begin(), encoding.spans.end(), overlaps);
-  const auto end = std::find_if_not(begin, encoding.spans.end(), overlaps);
-  return {static_cast<std::size_t>(begin - encoding.spans.begin()),
-          static_cast<std::size_t>(end - encoding.spans.begin())};
+  return range;
 }
 
 Reference make_reference(const Model& model, const Tokenizer& tokenizer, const std::string& file,

@@ -8,21 +8,17 @@
 #include <string_view>
 #include <vector>
 
+#include "cli/embed_texts.h"
 #include "cli/layer_vectors.h"
 #include "glassgpt/model.h"
 #include "glassgpt/tokenizer.h"
 
 namespace glassgpt::cli {
 
-// Tokens begin .. end of a text.
-struct TokenRange {
-  std::size_t begin, end;
-};
-
-// The tokens that overlap the first occurrence of the word. `name` is what a message calls the
-// text. Throws Error (kNotFound) if the word is not there.
-TokenRange tokens_of_word(const Encoding& encoding, std::string_view text, std::string_view word,
-                          std::string_view name);
+// The tokens of the word's first occurrence: as a whole word if there is one, else as a part of
+// one. `name` is what a message calls the text. Throws Error (kNotFound) if the word is not there.
+TokenRange require_word(const Encoding& encoding, std::string_view text, std::string_view word,
+                        std::string_view name);
 
 // A GPT's vectors share a large common part, so that any two look alike (Ethayarajh 2019,
 // section 4.1): a cosine means something only beside that of random pairs, and after the mean of

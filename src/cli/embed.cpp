@@ -7,15 +7,19 @@
 
 #include "cli/command.h"
 #include "cli/display.h"
+#include "cli/embed_center.h"
+#include "cli/embed_pipeline.h"
+#include "cli/embed_plot.h"
 #include "cli/embed_texts.h"
 #include "cli/embed_writers.h"
 #include "cli/json_text.h"
 #include "cli/output.h"
+#include "cli/output_lock.h"
 #include "cli/sha256.h"
 #include "cli/text_source.h"
+#include "cli/text_vectors.h"
 #include "glassgpt/error.h"
-#include "io/npy.h"
-#include "io/safetensors.h"
+#include "io/file.h"
 #include "kernels/dispatch.h"
 
 namespace glassgpt::cli {
@@ -24,73 +28,6 @@ namespace fs = std::filesystem;
 using nlohmann::ordered_json;
 
 constexpr std::size_t kNpyHeaderBytes = 128;
-
-// Runs the passes: texts in, rows out, in order, memory for one batch.
-class Pipeline {
- public:
-  Pipeline(const Model& model, const Tokenizer& tokenizer, const EmbedOptions& options,
-           const ForwardOptions& forward, VectorExtractor& extractor, EmbedWriter& writer)
-      : model_(model),
-        tokenizer_(tokenizer),
-        options_(options),
-        forward_(forward),
-        extractor_(extractor),
-        writer_(writer) {}
-
-  EmbedCounts run(TextSource& source, Progress& progress) {
-    Text text;
-    start_ = seconds_now();
-    while (source.next(text)) {
-      EmbeddedText prepared = prepare_text(tokenizer_, text, options_);
-      counts_.add(prepared);
-      writer_.add_text(prepared);
-      for (const Window& window : windows_of(prepared.ids.size(), options_)) {
-        if (!batch_.fits(window.end - window.begin, options_.batch_tokens)) {
-          pass();
-          show(source, progress);
-        }
-        batch_.add(prepared, window);
-      }
-    }
-    pass();
-    writer_.finish(counts_);
-    return counts_;
-  }
-
- private:
-  void pass() {
-    throw_if_interrupted();
-    if (batch_.empty()) return;
-    extractor_.set_ranges(batch_.ranges());
-    model_.forward(batch_.batch(), extractor_, forward_);
-    writer_.end_batch();
-    batch_.clear();
-  }
-
-  void show(const TextSource& source, Progress& progress) const {
-    if (!progress.due()) return;
-    const double seconds = std::max(1e-9, seconds_now() - start_);
-    std::string left;
-    if (source.bytes_total() > 0 && source.bytes_read() > 0) {
-      const double share =
-          static_cast<double>(source.bytes_read()) / static_cast<double>(source.bytes_total());
-      left = fmt::format(", {} left", clock_time(seconds * (1 - share) / share));
-    }
-    progress.update(fmt::format("embedding: {} texts, {} texts/s, {} tokens/s{}", counts_.texts,
-                                short_count(static_cast<double>(counts_.texts) / seconds),
-                                short_count(static_cast<double>(counts_.tokens) / seconds), left));
-  }
-
-  const Model& model_;
-  const Tokenizer& tokenizer_;
-  EmbedOptions options_;
-  ForwardOptions forward_;
-  VectorExtractor& extractor_;
-  EmbedWriter& writer_;
-  BatchBuilder batch_;
-  EmbedCounts counts_;
-  double start_ = 0;
-};
 
 std::string extension_format(const std::string& output) {
   const std::string extension = fs::path(output).extension().string();
@@ -103,52 +40,16 @@ std::string extension_format(const std::string& output) {
   return "npy";
 }
 
-// The stored mean of each kind: FILE.npy of [C] or [1, C] for all kinds, a folder of such files by
-// the kinds' names, or a safetensors file with tensors of those names.
-std::vector<std::vector<float>> load_center(const std::string& path,
-                                            const std::vector<VectorKind>& kinds) {
-  std::vector<std::vector<float>> centers;
-  const auto add = [&](const std::string& where, const std::vector<std::uint64_t>& shape,
-                       std::vector<float> values) {
-    const VectorKind& kind = kinds[centers.size()];
-    const bool row = shape.size() == 1 || (shape.size() == 2 && shape[0] == 1);
-    if (!row || values.size() != kind.cols) {
-      throw Error(ErrorCode::kMalformed, where,
-                  fmt::format("expected one row of {} values for {}, got the shape [{}]", kind.cols,
-                              kind.name, fmt::join(shape, ", ")));
-    }
-    centers.push_back(std::move(values));
-  };
-  const bool folder = fs::is_directory(path);
-  if (!folder && fs::path(path).extension() == ".safetensors") {
-    const io::SafetensorsFile file(path);
-    for (const VectorKind& kind : kinds) {
-      const io::TensorView* tensor = file.find(kind.name);
-      if (tensor == nullptr) {
-        throw Error(ErrorCode::kMalformed, path, "there is no tensor " + kind.name);
-      }
-      std::vector<float> values(tensor->elements());
-      io::to_float(*tensor, values.data());
-      add(path, tensor->shape, std::move(values));
-    }
-    return centers;
-  }
-  for (const VectorKind& kind : kinds) {
-    const fs::path file = folder ? fs::path(path) / (kind.name + ".npy") : fs::path(path);
-    io::NpyArray array = io::read_npy(file);
-    add(file.string(), array.shape, std::move(array.data));
-  }
-  return centers;
-}
-
 class Embed : public Command {
  public:
   CommandInfo info() const override {
-    return {"embed", "text to the contextual vectors of every layer", "[TEXT...]",
-            "  glassgpt embed --layers all \"The river bank was muddy.\"\n"
-            "  glassgpt embed --json --layers 0,-1,final \"猫坐在垫子上。\"\n"
-            "  glassgpt embed --input texts.txt --layers all -o vectors/    # npy files\n"
-            "  glassgpt embed --unit text --pool mean --normalize --input texts.jsonl -o v.npz\n"};
+    return {
+        "embed", "text to the contextual vectors of every layer", "[TEXT...]",
+        "  glassgpt embed --layers all \"The river bank was muddy.\"\n"
+        "  glassgpt embed --json --layers 0,-1,final \"猫坐在垫子上。\"\n"
+        "  glassgpt embed --input texts.txt --layers all -o vectors/    # npy files\n"
+        "  glassgpt embed --input texts.txt --layers all -o vectors/ --resume    # after Ctrl-C\n"
+        "  glassgpt embed --unit text --pool mean --normalize --input texts.jsonl -o v.npz\n"};
   }
 
   void add_options(CLI::App& app) override {
@@ -171,23 +72,36 @@ class Embed : public Command {
       print_dry_run(common, source, tokenizer, options, kinds);
       return;
     }
+    if (format_ == "npy") io::make_directories(output_);
+    const OutputLock lock(output_);
     const Model model = Model::load(directory);
     check_tokenizer_fits(tokenizer, model, directory);
     ExtractionOptions extraction{pooling(), {}, normalize_};
     if (!center_.empty()) extraction.center = load_center(center_, kinds);
-    const auto writer = make_writer(common, directory, tokenizer, kinds, options);
-    VectorExtractor extractor(kinds, std::move(extraction), *writer);
     Progress progress(common.quiet);
-    const double start = seconds_now();
-    Pipeline pipeline(model, tokenizer, options, common.forward(), extractor, *writer);
-    const EmbedCounts counts = pipeline.run(source, progress);
-    if (!output_.empty() || counts.truncated_texts > 0) {
-      progress.line(fmt::format("{}: {}, {}, {} in each of {}, {} truncated, {:.2f} s",
-                                output_.empty() ? "embed" : output_, counted(counts.texts, "text"),
-                                counted(counts.tokens, "token"), counted(counts.rows, "row"),
-                                counted(kinds.size(), "array"),
-                                counted(counts.truncated_texts, "text"), seconds_now() - start));
+    EmbedTarget target{output_, kinds, out_dtype_ == "f16", &tokenizer, {}};
+    if (is_array_format()) {
+      target.provenance = {hashes(directory), described_options(common, options, extraction)};
     }
+    FolderStart start = open_writer(target);
+    if (start.complete) {
+      check_same_texts(source, start.progress, output_);
+      progress.line(fmt::format("{}: {}, complete already", output_,
+                                counted(start.progress.counts.texts, "text")));
+      return;
+    }
+    announce(start, progress);
+    if (!plot_.empty()) {
+      start.writer = make_plotting_writer(std::move(start.writer), target, plot_);
+    }
+    VectorExtractor extractor(kinds, std::move(extraction), *start.writer);
+    EmbedPipeline pipeline(model, tokenizer, options, common.forward(), extractor, *start.writer);
+    if (start.progress.counts.texts > 0) {
+      pipeline.skip_done(source, start.progress);
+      progress.line(fmt::format("{}: goes on after {}", output_,
+                                counted(start.progress.counts.texts, "text")));
+    }
+    run_or_suspend(pipeline, source, progress, start, kinds.size());
   }
 
  private:
@@ -202,12 +116,14 @@ class Embed : public Command {
            "inner stages of all blocks (q,k,v,attention_out,mlp_hidden,mlp_out,...) or of one "
            "(q.3)")
         ->type_name("LIST");
-    app.add_option("--unit", unit_, "a row per token, or per text")
-        ->check(one_of({"token", "text"}))
+    app.add_option("--unit", unit_,
+                   "a row per token, per word (UAX 29; Chinese by dictionary), or per text")
+        ->check(one_of({"token", "word", "text"}))
         ->capture_default_str();
-    pool_option_ = app.add_option("--pool", pool_, "how a text's token vectors become one")
-                       ->check(one_of({"mean", "last", "first", "max", "weighted-mean"}))
-                       ->capture_default_str();
+    pool_option_ =
+        app.add_option("--pool", pool_, "how the token vectors of a word or text become one")
+            ->check(one_of({"mean", "last", "first", "max", "weighted-mean"}))
+            ->capture_default_str();
     app.add_flag("--normalize", normalize_, "scale each row to length 1");
     app.add_option("--center", center_,
                    "subtract a stored mean: .npy of [C], .safetensors or a folder by array names")
@@ -243,7 +159,21 @@ class Embed : public Command {
         ->check(CLI::Range(0, 1 << 20).description(""))
         ->type_name("N")
         ->capture_default_str();
+    app.add_option("--plot", plot_,
+                   "also draw the first rows: a panel per layer, each in its own two principal "
+                   "components")
+        ->check(not_empty())
+        ->type_name("FILE.svg");
     app.add_flag("--dry-run", dry_run_, "only count rows and bytes");
+    app.add_flag("--resume", resume_,
+                 "go on with what an interrupted run left in DIR; the result has the same bytes as "
+                 "without the interruption");
+    app.add_option("--checkpoint-seconds", checkpoint_seconds_,
+                   "how often what is in DIR is made safe against kill -9 and power failures; 0: "
+                   "after every pass")
+        ->check(CLI::Range(0.0, 1e6).description(""))
+        ->type_name("S")
+        ->capture_default_str();
   }
 
   bool is_array_format() const {
@@ -271,7 +201,15 @@ class Embed : public Command {
       throw UsageError("--out-dtype " + out_dtype_ + " is for npy, npz and safetensors");
     }
     if (unit_ == "token" && pool_option_->count() > 0) {
-      throw UsageError("--pool needs --unit text: a token has one vector");
+      throw UsageError("--pool needs --unit word or text: a token has one vector");
+    }
+    if (resume_ && format_ != "npy") {
+      throw UsageError(
+          "--resume is for a folder of npy files (-o DIR), which grows as it is "
+          "written; a file appears whole at the end");
+    }
+    if (resume_ && !plot_.empty()) {
+      throw UsageError("--plot needs the rows from the first on, which --resume does not compute");
     }
     if (stride_ > 0 && truncate_ != "window") throw UsageError("--stride needs --truncate window");
   }
@@ -306,11 +244,8 @@ class Embed : public Command {
 
   EmbedOptions embed_options(const ModelConfig& config) const {
     EmbedOptions options;
-    options.unit = unit_ == "text" ? Unit::kText : Unit::kToken;
-    options.truncation = truncate_ == "left"     ? Truncation::kLeft
-                         : truncate_ == "right"  ? Truncation::kRight
-                         : truncate_ == "window" ? Truncation::kWindow
-                                                 : Truncation::kError;
+    options.unit = unit_ == "text" ? Unit::kText : unit_ == "word" ? Unit::kWord : Unit::kToken;
+    options.truncation = truncation_of(truncate_);
     options.context = config.n_positions;
     options.stride = stride_;
     options.batch_tokens = batch_tokens_;
@@ -324,25 +259,53 @@ class Embed : public Command {
 
   Pooling pooling() const {
     if (unit_ == "token") return Pooling::kNone;
-    if (pool_ == "last") return Pooling::kLast;
-    if (pool_ == "first") return Pooling::kFirst;
-    if (pool_ == "max") return Pooling::kMax;
-    if (pool_ == "weighted-mean") return Pooling::kWeightedMean;
-    return Pooling::kMean;
+    return pooling_of(pool_);
   }
 
-  std::unique_ptr<EmbedWriter> make_writer(const CommonOptions& common, const fs::path& directory,
-                                           const Tokenizer& tokenizer,
-                                           const std::vector<VectorKind>& kinds,
-                                           const EmbedOptions& options) const {
-    EmbedTarget target{output_, kinds, out_dtype_ == "f16", &tokenizer, {}};
-    if (format_ == "jsonl") return make_jsonl_writer(target);
-    if (format_ == "csv") return make_csv_writer(target);
-    if (format_ == "table") return make_table_writer(target, values_);
-    target.provenance = {hashes(directory), described_options(common, options)};
-    if (format_ == "npz") return make_npz_writer(target);
-    if (format_ == "safetensors") return make_safetensors_writer(target);
-    return make_npy_writer(target);
+  FolderStart open_writer(const EmbedTarget& target) const {
+    FolderStart start;
+    if (format_ == "npy") return open_folder(target, {resume_, checkpoint_seconds_});
+    if (format_ == "jsonl") start.writer = make_jsonl_writer(target);
+    if (format_ == "csv") start.writer = make_csv_writer(target);
+    if (format_ == "table") start.writer = make_table_writer(target, values_);
+    if (format_ == "npz") start.writer = make_npz_writer(target);
+    if (format_ == "safetensors") start.writer = make_safetensors_writer(target);
+    return start;
+  }
+
+  void announce(const FolderStart& start, Progress& progress) const {
+    if (start.abandoned_texts > 0) {
+      progress.line(fmt::format(
+          "{}: begins again; an interrupted run had done {} (--resume would have gone on)", output_,
+          counted(start.abandoned_texts, "text")));
+    }
+  }
+
+  void run_or_suspend(EmbedPipeline& pipeline, TextSource& source, Progress& progress,
+                      const FolderStart& from, std::size_t arrays) const {
+    const double start = seconds_now();
+    EmbedProgress done;
+    try {
+      done = pipeline.run(source, progress);
+    } catch (const Error& error) {
+      if (!from.writer->suspend()) throw;
+      const std::string hint = error.hint().empty() ? "" : error.hint() + "; ";
+      throw Error(error.code(), error.path(), error.detail(),
+                  hint + "what is done stays, go on with --resume");
+    } catch (...) {
+      from.writer->suspend();
+      throw;
+    }
+    // A table on the terminal speaks for itself.
+    if (format_ == "table" && output_.empty() && done.counts.truncated_texts == 0) return;
+    const double seconds = seconds_now() - start;
+    const EmbedCounts& counts = done.counts;
+    const auto tokens = static_cast<double>(counts.tokens - from.progress.counts.tokens);
+    progress.line(fmt::format("{}: {}, {}, {} in each of {}, {} truncated, {:.2f} s, {} tokens/s",
+                              output_.empty() ? "embed" : output_, counted(counts.texts, "text"),
+                              counted(counts.tokens, "token"), counted(counts.rows, "row"),
+                              counted(arrays, "array"), counted(counts.truncated_texts, "text"),
+                              seconds, short_count(tokens / std::max(seconds, 1e-9))));
   }
 
   ordered_json hashes(const fs::path& directory) const {
@@ -352,15 +315,35 @@ class Embed : public Command {
       const fs::path file = directory / name;
       if (fs::exists(file)) files[name] = sha256_of_file(file);
     }
-    return {{"sha256", files}};
+    ordered_json described = {{"sha256", files}};
+    if (tokenizer_.path.empty()) return described;
+    ordered_json other = {{"pattern", tokenizer_.pattern}};
+    for (const char* name : {"", "tokenizer.json", "vocab.json", "merges.txt"}) {
+      const fs::path file =
+          *name == '\0' ? fs::path(tokenizer_.path) : tokenizer_.path / fs::path(name);
+      if (fs::is_regular_file(file))
+        other["sha256"][file.filename().string()] = sha256_of_file(file);
+    }
+    described["tokenizer"] = other;
+    return described;
   }
 
-  ordered_json described_options(const CommonOptions& common, const EmbedOptions& options) const {
+  static ordered_json center_hash(const std::vector<std::vector<float>>& center) {
+    if (center.empty()) return false;
+    std::string hash;
+    for (const std::vector<float>& values : center) {
+      hash += sha256(std::as_bytes(std::span(values)));
+    }
+    return sha256(std::as_bytes(std::span(hash)));
+  }
+
+  ordered_json described_options(const CommonOptions& common, const EmbedOptions& options,
+                                 const ExtractionOptions& extraction) const {
     ordered_json described = {{"layers", layers_},
                               {"taps", taps_},
                               {"unit", unit_},
                               {"normalize", normalize_},
-                              {"center", !center_.empty()},
+                              {"center", center_hash(extraction.center)},
                               {"truncate", truncate_},
                               {"special", tokenizer_.special},
                               {"dtype", common.dtype},
@@ -411,9 +394,10 @@ class Embed : public Command {
   }
 
   std::string layers_ = "final", taps_, unit_ = "token", pool_ = "mean", center_;
-  std::string truncate_ = "error", output_, format_, out_dtype_ = "f32";
+  std::string truncate_ = "error", output_, format_, out_dtype_ = "f32", plot_;
   std::size_t stride_ = 0, batch_tokens_ = 2048, values_ = 6;
-  bool normalize_ = false, dry_run_ = false;
+  double checkpoint_seconds_ = 10;
+  bool normalize_ = false, dry_run_ = false, resume_ = false;
   CLI::Option* pool_option_ = nullptr;
   TextOptions text_;
   TokenizerOptions tokenizer_;

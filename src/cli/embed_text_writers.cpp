@@ -44,7 +44,7 @@ class TextByText : public EmbedWriter {
     }
   }
 
-  void finish(const EmbedCounts&) override {
+  void finish(const EmbedProgress&) override {
     end_batch();  // empty texts at the end
     output_.finish();
     if (not_finite_ > 0) {
@@ -59,13 +59,6 @@ class TextByText : public EmbedWriter {
     return rows_[kind].data() + r * target_.kinds[kind].cols;
   }
   std::string_view token_bytes(TokenId id) const { return target_.tokenizer->token_bytes(id); }
-
-  // What a row stands for: a token's bytes, or the text.
-  static std::string_view row_bytes(const EmbeddedText& text, std::size_t r) {
-    const TokenRange tokens = text.row_tokens(r);
-    const std::size_t begin = text.spans[tokens.begin].byte_begin;
-    return std::string_view(text.bytes).substr(begin, text.spans[tokens.end - 1].byte_end - begin);
-  }
 
   EmbedTarget target_;
   Output output_;
@@ -112,7 +105,8 @@ class TableWriter : public TextByText {
     std::vector<Table::Align> align(shown + 2, Table::Align::kRight);
     align[0] = Table::Align::kLeft;
     Table table(align);
-    std::vector<std::string> header = {text.unit == Unit::kToken ? "token" : "text"};
+    const char* const units[] = {"token", "word", "text"};
+    std::vector<std::string> header = {units[static_cast<int>(text.unit)]};
     for (std::size_t c = 0; c < shown; ++c) header.push_back(fmt::format("[{}]", c));
     header.push_back("norm");
     table.add_row(std::move(header));
@@ -130,7 +124,7 @@ class TableWriter : public TextByText {
 
   std::string row_label(const EmbeddedText& text, std::size_t r) const {
     if (text.unit == Unit::kToken) return readable_token(token_bytes(text.ids[r]));
-    return '"' + readable_excerpt(row_bytes(text, r), 24) + '"';
+    return '"' + readable_excerpt(text.row_bytes(r), 24) + '"';
   }
 
   std::size_t values_;
@@ -154,6 +148,7 @@ class JsonLinesWriter : public TextByText {
                            text.spans[i].byte_end);
     }
     line_ += fmt::format("],\"truncated\":{}", text.truncated());
+    if (text.unit == Unit::kWord) append_words(text);
     append_kinds(text, first_row, "layers", true);
     append_kinds(text, first_row, "taps", false);
     line_ += "}\n";
@@ -163,6 +158,24 @@ class JsonLinesWriter : public TextByText {
  private:
   static bool is_layer(const VectorKind& kind) {
     return kind.stage == Stage::kFinal || kind.name.starts_with("layer_");
+  }
+
+  // A row per word: its text, its bytes, and its tokens as a half-open range of "tokens".
+  void append_words(const EmbeddedText& text) {
+    line_ += ",\"words\":[";
+    for (std::size_t w = 0; w < text.words.size(); ++w) {
+      if (w > 0) line_ += ',';
+      append_json_string(line_, text.row_bytes(w));
+    }
+    line_ += "],\"word_bytes\":[";
+    for (std::size_t w = 0; w < text.words.size(); ++w) {
+      line_ += fmt::format("{}[{},{}]", w > 0 ? "," : "", text.words[w].begin, text.words[w].end);
+    }
+    line_ += "],\"word_tokens\":[";
+    for (std::size_t w = 0; w < text.units.size(); ++w) {
+      line_ += fmt::format("{}[{},{}]", w > 0 ? "," : "", text.units[w].begin, text.units[w].end);
+    }
+    line_ += ']';
   }
 
   void append_kinds(const EmbeddedText& text, std::size_t first_row, const char* name,
@@ -204,10 +217,9 @@ class CsvWriter : public TextByText {
     const std::string name = field(id.is_string() ? id.get<std::string>() : text.id);
     for (std::size_t k = 0; k < target_.kinds.size(); ++k) {
       for (std::size_t r = 0; r < text.rows(); ++r) {
-        const TokenRange tokens = text.row_tokens(r);
-        line_ =
-            fmt::format("{},{},{},{},{}", name, target_.kinds[k].key, field(row_bytes(text, r)),
-                        text.spans[tokens.begin].byte_begin, text.spans[tokens.end - 1].byte_end);
+        const WordSpan span = text.row_span(r);
+        line_ = fmt::format("{},{},{},{},{}", name, target_.kinds[k].key, field(text.row_bytes(r)),
+                            span.begin, span.end);
         const float* values = row(k, first_row + r);
         for (std::size_t c = 0; c < target_.kinds[k].cols; ++c) {
           line_ += ',';

@@ -8,6 +8,55 @@
 #include "glassgpt/error.h"
 
 namespace glassgpt::cli {
+namespace {
+
+// Tokens begin .. end of the encoding stay.
+void keep_tokens(Encoding& encoding, WordUnits& words, TokenRange kept) {
+  const auto cut = [&](auto& list) {
+    list.resize(kept.end);
+    list.erase(list.begin(), list.begin() + static_cast<std::ptrdiff_t>(kept.begin));
+  };
+  cut(encoding.ids);
+  cut(encoding.spans);
+  std::size_t count = 0;
+  for (std::size_t w = 0; w < words.tokens.size(); ++w) {
+    const TokenRange range = words.tokens[w];
+    if (range.begin < kept.begin || range.end > kept.end) continue;
+    words.tokens[count] = {range.begin - kept.begin, range.end - kept.begin};
+    words.spans[count++] = words.spans[w];
+  }
+  words.tokens.resize(count);
+  words.spans.resize(count);
+}
+
+}  // namespace
+
+Truncation truncation_of(std::string_view name) {
+  return name == "left"     ? Truncation::kLeft
+         : name == "right"  ? Truncation::kRight
+         : name == "window" ? Truncation::kWindow
+                            : Truncation::kError;
+}
+
+WordUnits word_units(const Tokenizer& tokenizer, std::string_view text, const Encoding& encoding) {
+  WordUnits units;
+  std::size_t first = 0;  // tokens before it end before the word
+  for (const WordSpan& word : split_words(text)) {
+    while (first < encoding.ids.size() && encoding.spans[first].byte_end <= word.begin) ++first;
+    const auto special = [&](std::size_t t) { return tokenizer.is_special(encoding.ids[t]); };
+    std::size_t begin = first;
+    while (begin < encoding.ids.size() && special(begin)) ++begin;
+    std::size_t end = begin;
+    while (end < encoding.ids.size() && encoding.spans[end].byte_begin < word.end &&
+           !special(end)) {
+      ++end;
+    }
+    if (begin == end) continue;
+    units.spans.push_back(word);
+    units.tokens.push_back({begin, end});
+  }
+  return units;
+}
 
 EmbeddedText prepare_text(const Tokenizer& tokenizer, const Text& text,
                           const EmbedOptions& options) {
@@ -18,8 +67,10 @@ EmbeddedText prepare_text(const Tokenizer& tokenizer, const Text& text,
   result.unit = options.unit;
   result.tokens = encoding.ids.size();
   const std::size_t context = options.context;
+  WordUnits words;
+  if (options.unit == Unit::kWord) words = word_units(tokenizer, text.bytes, encoding);
   if (result.tokens > context && options.truncation != Truncation::kWindow) {
-    const auto surplus = static_cast<std::ptrdiff_t>(result.tokens - context);
+    const std::size_t surplus = result.tokens - context;
     if (options.truncation == Truncation::kError) {
       throw Error(ErrorCode::kOutOfRange, text.where,
                   fmt::format("{} tokens, {} more than the model's context of {}", result.tokens,
@@ -27,16 +78,15 @@ EmbeddedText prepare_text(const Tokenizer& tokenizer, const Text& text,
                   "shorten it, or choose --truncate left, right or window");
     }
     const bool left = options.truncation == Truncation::kLeft;
-    const auto cut = [&](auto& list) {
-      if (left) list.erase(list.begin(), list.begin() + surplus);
-      if (!left) list.resize(context);
-    };
-    cut(encoding.ids);
-    cut(encoding.spans);
+    keep_tokens(encoding, words,
+                left ? TokenRange{surplus, result.tokens} : TokenRange{0, context});
   }
   result.ids = std::move(encoding.ids);
   result.spans = std::move(encoding.spans);
-  if (options.unit == Unit::kText && !result.ids.empty()) {
+  if (options.unit == Unit::kWord) {
+    result.units = std::move(words.tokens);
+    result.words = std::move(words.spans);
+  } else if (options.unit == Unit::kText && !result.ids.empty()) {
     result.units.push_back({0, result.ids.size()});
   }
   return result;

@@ -4,17 +4,21 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cli/text_source.h"
 #include "glassgpt/embed.h"
 #include "glassgpt/model.h"
 #include "glassgpt/tokenizer.h"
+#include "glassgpt/words.h"
 
 namespace glassgpt::cli {
 
-enum class Unit { kToken, kText };
+enum class Unit { kToken, kWord, kText };
 enum class Truncation { kError, kLeft, kRight, kWindow };
+// "error", "left", "right", "window".
+Truncation truncation_of(std::string_view name);
 
 struct EmbedOptions {
   Unit unit = Unit::kToken;
@@ -30,13 +34,24 @@ struct TokenRange {
   std::size_t begin, end;
 };
 
-// A text as it is embedded: what truncation cut off is in none of its lists.
+// The words of a text and the tokens of each: all that share a byte with it, so that a token across
+// two words (Chinese has such) counts in both. A special token is part of no word, a word without
+// tokens is left out.
+struct WordUnits {
+  std::vector<WordSpan> spans;
+  std::vector<TokenRange> tokens;
+};
+WordUnits word_units(const Tokenizer& tokenizer, std::string_view text, const Encoding& encoding);
+
+// A text as it is embedded: what truncation cut off is in none of its lists, nor is a word that
+// lost a token to it.
 struct EmbeddedText {
   std::string id;  // as JSON
   std::string bytes;
   std::vector<TokenId> ids;
   std::vector<TokenSpan> spans;
   std::vector<TokenRange> units;  // one per row; empty with Unit::kToken, where each token is a row
+  std::vector<WordSpan> words;    // with Unit::kWord, one per row
   std::size_t tokens = 0;         // before truncation
   Unit unit = Unit::kToken;
 
@@ -45,6 +60,15 @@ struct EmbeddedText {
   // Of row r: its tokens, and their bytes in the text.
   TokenRange row_tokens(std::size_t r) const {
     return unit == Unit::kToken ? TokenRange{r, r + 1} : units[r];
+  }
+  WordSpan row_span(std::size_t r) const {
+    if (unit == Unit::kWord) return words[r];
+    const TokenRange range = row_tokens(r);
+    return {spans[range.begin].byte_begin, spans[range.end - 1].byte_end};
+  }
+  std::string_view row_bytes(std::size_t r) const {
+    const WordSpan span = row_span(r);
+    return std::string_view(bytes).substr(span.begin, span.end - span.begin);
   }
 };
 

@@ -31,6 +31,7 @@ std::vector<std::unique_ptr<Command>> all_commands() {
   commands.push_back(make_detokenize());
   commands.push_back(make_similar());
   commands.push_back(make_nearest());
+  commands.push_back(make_classify());
   commands.push_back(make_generate());
   commands.push_back(make_evaluate());
   commands.push_back(make_profile());
@@ -202,7 +203,9 @@ void occupy_standard_descriptors() {
 int main(int argc, char** argv) {
   using namespace glassgpt;
   cli::occupy_standard_descriptors();
-  std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error with a message, not a silent death
+  // A closed pipe and a file at its size limit are errors with a message, not a silent death.
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
   cli::install_interrupt_handler();
   kernels::stop_blas_threads();
   try {

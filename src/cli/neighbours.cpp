@@ -2,13 +2,13 @@
 
 #include <algorithm>
 
-#include "kernels/dispatch.h"
 #include "model/parts.h"
 
 namespace glassgpt::cli {
 
 std::vector<Neighbour> nearest_tokens(const Model& model, const Tokenizer& tokenizer,
-                                      std::span<const TokenId> ids, std::size_t count) {
+                                      std::span<const TokenId> ids, std::size_t count,
+                                      int threads) {
   const std::size_t width = model.config().n_embd;
   const std::size_t rows = std::min(model.config().vocab_size, tokenizer.vocab_size());
   const float* table = model.parts().tensors.token_embedding;
@@ -18,21 +18,12 @@ std::vector<Neighbour> nearest_tokens(const Model& model, const Tokenizer& token
     for (const TokenId id : ids) sum += static_cast<double>(table[id * width + c]);
     query[c] = static_cast<float>(sum / static_cast<double>(ids.size()));
   }
-  std::vector<float> cosines(rows);
-  kernels::active_kernels().cosine_similarity(rows, width, query.data(), table, width,
-                                              cosines.data());
-  std::vector<TokenId> order;
-  for (TokenId id = 0; id < rows; ++id) {
-    if (std::find(ids.begin(), ids.end(), id) == ids.end()) order.push_back(id);
-  }
-  count = std::min(count, order.size());
-  // Ties go to the smaller id, so that the list does not depend on the library's sort.
-  std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count), order.end(),
-                    [&](TokenId a, TokenId b) {
-                      return cosines[a] != cosines[b] ? cosines[a] > cosines[b] : a < b;
-                    });
-  std::vector<Neighbour> found;
-  for (std::size_t i = 0; i < count; ++i) found.push_back({order[i], cosines[order[i]]});
+  std::vector<Neighbour> found =
+      nearest_rows({table, rows, width, width, false}, query, count + ids.size(), threads)[0];
+  std::erase_if(found, [&](const Neighbour& neighbour) {
+    return std::find(ids.begin(), ids.end(), neighbour.row) != ids.end();
+  });
+  found.resize(std::min(found.size(), count));
   return found;
 }
 

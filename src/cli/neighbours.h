@@ -6,18 +6,14 @@
 #include <vector>
 
 #include "glassgpt/model.h"
+#include "glassgpt/nearest.h"
 #include "glassgpt/tokenizer.h"
 
 namespace glassgpt::cli {
 
-struct Neighbour {
-  TokenId id;
-  float cosine;
-};
-
-// By falling cosine with the mean of these tokens' rows; the tokens themselves are left out. `ids`
-// is not empty.
+// By falling cosine with the mean of these tokens' rows; a neighbour's row is its id. The tokens
+// themselves are left out. `ids` is not empty.
 std::vector<Neighbour> nearest_tokens(const Model& model, const Tokenizer& tokenizer,
-                                      std::span<const TokenId> ids, std::size_t count);
+                                      std::span<const TokenId> ids, std::size_t count, int threads);
 
 }  // namespace glassgpt::cli

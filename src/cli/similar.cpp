@@ -59,13 +59,14 @@ class Similar : public Command {
   }
 
  private:
-  // The mean over the text's tokens, or over those that overlap the first occurrence of --word.
+  // The mean over the text's tokens, or over those of the first occurrence of --word:
+  // as a whole word if there is one, else as a part of one.
   std::vector<std::vector<double>> vectors_of(const Model& model, const Tokenizer& tokenizer,
                                               const std::string& text, const char* name,
                                               std::string& label) const {
     const Encoding encoding = tokenizer.encode_with_spans(text, tokenizer_.special_tokens());
     const TokenRange range = word_.empty() ? TokenRange{0, encoding.ids.size()}
-                                           : tokens_of_word(encoding, text, word_, name);
+                                           : require_word(encoding, text, word_, name);
     if (range.begin == range.end) {
       throw Error(ErrorCode::kOutOfRange, "", fmt::format("text {} has no tokens", name),
                   "an empty text has no vector");

@@ -205,58 +205,63 @@ std::string npy_header(NpyType type, std::span<const std::uint64_t> shape) {
   return header + text;
 }
 
-struct NpyWriter::State {
-  AtomicFile file;
-  std::uint64_t cols;
-  NpyType type;
-  std::uint64_t rows = 0;
-  std::vector<std::uint16_t> halves;
-
-  std::string header() const {
-    const std::uint64_t shape[] = {rows, cols};
-    return npy_header(type, shape);
+NpyWriter::NpyWriter(std::filesystem::path file, std::uint64_t cols, NpyType type,
+                     std::uint64_t kept_rows)
+    : cols_(cols),
+      type_(type),
+      rows_(kept_rows),
+      file_(std::move(file), kept_rows > 0 ? bytes_of(kept_rows) : 0) {
+  if (kept_rows == 0) {
+    const std::uint64_t shape[] = {0, cols};
+    file_.write(npy_header(type, shape));
   }
-};
-
-NpyWriter::NpyWriter(std::filesystem::path file, std::uint64_t cols, NpyType type)
-    : state_(new State{AtomicFile(std::move(file)), cols, type, 0, {}}) {
-  state_->file.write(state_->header());
 }
 
-NpyWriter::NpyWriter(NpyWriter&&) noexcept = default;
-NpyWriter& NpyWriter::operator=(NpyWriter&&) noexcept = default;
-NpyWriter::~NpyWriter() = default;
+std::uint64_t NpyWriter::bytes_of(std::uint64_t rows) const noexcept {
+  return kLeastHeader + rows * cols_ * element_bytes(type_);
+}
 
 void NpyWriter::append(const float* rows, std::uint64_t count, std::uint64_t stride) {
-  State& state = *state_;
-  const auto cols = static_cast<std::size_t>(state.cols);
-  for (std::uint64_t row = 0; row < count; ++row) {
-    const float* values = rows + row * stride;
-    if (state.type == NpyType::kFloat32) {
-      state.file.write(values, cols * sizeof(float));
-    } else {
-      state.halves.resize(cols);
-      floats_to_halves(values, cols, state.halves.data());
-      state.file.write(state.halves.data(), cols * sizeof(std::uint16_t));
+  const auto cols = static_cast<std::size_t>(cols_);
+  if (type_ == NpyType::kFloat32 && stride == cols_) {
+    file_.write(rows, static_cast<std::size_t>(count) * cols * sizeof(float));
+  } else {
+    for (std::uint64_t row = 0; row < count; ++row) {
+      const float* values = rows + row * stride;
+      if (type_ == NpyType::kFloat32) {
+        file_.write(values, cols * sizeof(float));
+      } else {
+        halves_.resize(cols);
+        floats_to_halves(values, cols, halves_.data());
+        file_.write(halves_.data(), cols * sizeof(std::uint16_t));
+      }
     }
   }
-  state.rows += count;
+  rows_ += count;
 }
 
-std::uint64_t NpyWriter::rows() const noexcept { return state_->rows; }
+void NpyWriter::truncate(std::uint64_t rows) {
+  file_.truncate(bytes_of(rows));
+  rows_ = rows;
+}
+
+void NpyWriter::write_header() {
+  const std::uint64_t shape[] = {rows_, cols_};
+  file_.overwrite(0, npy_header(type_, shape));
+}
 
 void NpyWriter::finish() {
-  state_->file.overwrite(0, state_->header());
-  state_->file.commit();
+  write_header();
+  file_.commit();
 }
 
-NpyArray parse_npy(std::span<const std::byte> bytes, const std::string& name) {
+NpyView view_npy(std::span<const std::byte> bytes, const std::string& name) {
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   const std::string_view header_bytes = header_text(text, name);
   const Header header = HeaderParser(header_bytes, name).parse();
-  NpyType type = NpyType::kFloat32;
+  NpyView view;
   if (header.descr == descriptor(NpyType::kFloat16)) {
-    type = NpyType::kFloat16;
+    view.type = NpyType::kFloat16;
   } else if (header.descr != descriptor(NpyType::kFloat32)) {
     throw Error(ErrorCode::kUnsupported, name, "holds elements of type " + quote_name(header.descr),
                 "save '<f4' (float32) or '<f2' (float16)");
@@ -265,21 +270,28 @@ NpyArray parse_npy(std::span<const std::byte> bytes, const std::string& name) {
     throw Error(ErrorCode::kUnsupported, name, "is in Fortran order",
                 "save numpy.ascontiguousarray of it");
   }
-  NpyArray array;
-  array.shape = header.shape;
-  const std::uint64_t count = count_elements(header.shape, name);
+  view.shape = header.shape;
+  view.elements = count_elements(header.shape, name);
   const char* data = header_bytes.data() + header_bytes.size();
   const auto available = static_cast<std::uint64_t>(text.data() + text.size() - data);
-  if (count > available || count * element_bytes(type) != available) {
-    malformed(name, "its shape has " + std::to_string(count) + " elements of " +
-                        std::to_string(element_bytes(type)) + " bytes, " +
+  if (view.elements > available || view.elements * element_bytes(view.type) != available) {
+    malformed(name, "its shape has " + std::to_string(view.elements) + " elements of " +
+                        std::to_string(element_bytes(view.type)) + " bytes, " +
                         std::to_string(available) + " bytes follow the header");
   }
-  array.data.resize(static_cast<std::size_t>(count));
-  if (type == NpyType::kFloat16) {
-    halves_to_floats(data, array.data.size(), array.data.data());
-  } else if (count != 0) {
-    std::memcpy(array.data.data(), data, array.data.size() * sizeof(float));
+  view.data = data;
+  return view;
+}
+
+NpyArray parse_npy(std::span<const std::byte> bytes, const std::string& name) {
+  const NpyView view = view_npy(bytes, name);
+  NpyArray array;
+  array.shape = view.shape;
+  array.data.resize(static_cast<std::size_t>(view.elements));
+  if (view.type == NpyType::kFloat16) {
+    halves_to_floats(view.data, array.data.size(), array.data.data());
+  } else if (view.elements != 0) {
+    std::memcpy(array.data.data(), view.data, array.data.size() * sizeof(float));
   }
   return array;
 }

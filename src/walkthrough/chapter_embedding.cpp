@@ -163,12 +163,13 @@ void add_embedding(Document& document, const Subject& subject) {
     rows.values.insert(rows.values.end(), row.begin(), row.end());
     norms.push_back(norm(row));
     ordered_json list = ordered_json::array();
-    for (const cli::Neighbour& near :
-         cli::nearest_tokens(subject.model, subject.tokenizer, {&id, 1}, kNeighbours)) {
-      ordered_json token = token_json(subject.tokenizer, near.id);
+    for (const Neighbour& near : cli::nearest_tokens(subject.model, subject.tokenizer, {&id, 1},
+                                                     kNeighbours, default_threads())) {
+      const auto near_id = static_cast<TokenId>(near.row);
+      ordered_json token = token_json(subject.tokenizer, near_id);
       token["cosine"] = near.cosine;
       list.push_back(std::move(token));
-      if (place_in(on_map, near.id) == on_map.size()) on_map.push_back(near.id);
+      if (place_in(on_map, near_id) == on_map.size()) on_map.push_back(near_id);
     }
     neighbours.push_back(std::move(list));
   }

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,6 +20,8 @@ namespace glassgpt::testing {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+constexpr double kLongestWait = 120;  // seconds; a broken program must not hang the tests
 
 struct Pipe {
   int read_end = -1, write_end = -1;
@@ -57,6 +60,10 @@ struct Pipe {
   } else {
     ::dup2(out.write_end, STDOUT_FILENO);
   }
+  if (options.file_limit > 0) {
+    const rlimit limit = {options.file_limit, options.file_limit};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+  }
   for (const std::string& variable : options.environment) {
     const std::size_t equals = variable.find('=');
     ::setenv(variable.substr(0, equals).c_str(), variable.substr(equals + 1).c_str(), 1);
@@ -83,20 +90,33 @@ void converse(pid_t child, const RunOptions& options, Pipe& in, Pipe& out, Pipe&
   std::size_t fed = 0;
   const auto start = Clock::now();
   bool interrupted = options.interrupt_after == 0;
-  if (options.input.empty()) in.close_write();
+  bool waits = static_cast<bool>(options.when);
+  if (options.input.empty() && !waits) in.close_write();
   while (out.read_end >= 0 || err.read_end >= 0) {
     pollfd polled[3] = {
         {in.write_end, POLLOUT, 0}, {out.read_end, POLLIN, 0}, {err.read_end, POLLIN, 0}};
+    // Nothing more to feed: its readiness would only keep poll() from waiting.
+    if (fed == options.input.size()) polled[0].fd = -1;
     ::poll(polled, 3, 20);
-    if (polled[0].revents != 0 && in.write_end >= 0) {
+    if (polled[0].revents != 0 && in.write_end >= 0 && fed < options.input.size()) {
       const ssize_t put =
           ::write(in.write_end, options.input.data() + fed, options.input.size() - fed);
       fed += put > 0 ? static_cast<std::size_t>(put) : 0;
-      if (put <= 0 || fed == options.input.size()) in.close_write();
+      if (put <= 0 || (fed == options.input.size() && !waits)) in.close_write();
     }
     if (polled[1].revents != 0 && out.read_end >= 0) drain(out, run.out);
     if (polled[2].revents != 0 && err.read_end >= 0) drain(err, run.err);
     const std::chrono::duration<double> passed = Clock::now() - start;
+    if (waits && fed == options.input.size() && options.when()) {
+      waits = false;
+      if (options.signal != 0) ::kill(child, options.signal);
+      in.close_write();
+    }
+    if (waits && passed.count() > kLongestWait) {
+      ADD_FAILURE() << "what the test waits for does not happen: " << run.err;
+      waits = false;
+      ::kill(child, SIGKILL);
+    }
     if (!interrupted && passed.count() > options.interrupt_after) {
       interrupted = true;
       ::kill(child, SIGINT);

@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -22,6 +24,11 @@ struct RunOptions {
   std::vector<std::string> environment;  // "NAME=VALUE", added to this process's own
   enum class Out { kPipe, kClosed, kClosedPipe, kFull } out = Out::kPipe;
   double interrupt_after = 0;  // seconds until SIGINT; 0: none
+  // Asked again and again while it runs. Once true, the program gets `signal` (0: none); until then
+  // its standard input stays open.
+  std::function<bool()> when;
+  int signal = 0;
+  std::uint64_t file_limit = 0;  // bytes that a file may have; 0: no limit
 };
 
 ProgramRun run_glassgpt(const std::vector<std::string>& arguments, const RunOptions& options = {});

@@ -4,9 +4,9 @@
 namespace glassgpt::testing {
 namespace {
 
-const char* const kCommands[] = {"embed",           "tokenize", "detokenize", "similar",
-                                 "nearest",         "generate", "evaluate",   "train",
-                                 "train-tokenizer", "info",     "profile",    "walkthrough"};
+const char* const kCommands[] = {"embed",    "tokenize", "detokenize", "similar", "nearest",
+                                 "classify", "generate", "evaluate",   "train",   "train-tokenizer",
+                                 "info",     "profile",  "walkthrough"};
 
 TEST_F(Program, HelpOfEveryCommandShowsAnExample) {
   for (const std::string command : kCommands) {

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "glassgpt/error.h"
 #include "io/half.h"
 #include "tests/io/python.h"
 #include "tests/io/temporary_directory.h"
@@ -83,14 +84,33 @@ TEST(NpyWriter, WritesStridedRowsThatReadBackBitForBit) {
   }
 }
 
-TEST(NpyWriter, WithoutFinishLeavesNothing) {
+TEST(NpyWriter, AnotherGoesOnAfterTheRowsThatAreKept) {
   const TemporaryDirectory directory;
-  {
-    NpyWriter writer(directory / "a.npy", 2);
-    const float row[] = {1, 2};
-    writer.append(row, 1, 2);
+  const float rows[] = {1, 2, 3, 4, 5, 6};
+  const auto file = directory / "a.npy";
+  for (const NpyType type : {NpyType::kFloat32, NpyType::kFloat16}) {
+    {
+      NpyWriter writer(file, 2, type);
+      writer.append(rows, 2, 2);
+      writer.file().flush();
+    }
+    EXPECT_FALSE(std::filesystem::exists(file));
+    {
+      NpyWriter writer(file, 2, type, 1);  // not the second
+      EXPECT_EQ(writer.rows(), 1u);
+      writer.append(rows + 4, 1, 2);
+      writer.append(rows, 1, 2);
+      writer.file().flush();
+      writer.truncate(2);
+      writer.finish();
+    }
+    const NpyArray array = read_npy(file);
+    EXPECT_EQ(array.shape, (std::vector<std::uint64_t>{2, 2}));
+    EXPECT_EQ(array.data, (std::vector<float>{1, 2, 5, 6}));
+    EXPECT_EQ(directory.names(), (std::vector<std::string>{"a.npy"}));
+    std::filesystem::remove(file);
   }
-  EXPECT_TRUE(directory.names().empty());
+  EXPECT_THROW(NpyWriter(file, 2, NpyType::kFloat32, 5), Error);  // fewer rows are there
 }
 
 TEST(NpyWriter, NoRowsMakeAnEmptyArray) {

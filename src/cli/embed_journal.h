@@ -1,0 +1,38 @@
+// What an interrupted `embed -o DIR` has done: DIR/resume.json.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cli/embed_writers.h"
+#include "nlohmann/json.hpp"
+
+namespace glassgpt::cli {
+
+struct EmbedJournal {
+  nlohmann::ordered_json made_by;  // everything that decides the result's bytes, but for the texts
+  EmbedProgress progress;
+  std::uint64_t rows_bytes = 0;  // of rows.jsonl
+  // Set once all rows are written: what remains is to give the files their names.
+  std::optional<nlohmann::ordered_json> manifest;
+  std::vector<std::string> outdated;  // files of an earlier result that have to go then
+};
+
+// Nothing if there is no journal; Error (kMalformed) for one that cannot be read.
+std::optional<EmbedJournal> read_journal(const std::filesystem::path& file);
+void write_journal(const std::filesystem::path& file, const EmbedJournal& journal);
+void remove_journal(const std::filesystem::path& file) noexcept;
+
+// "options.layers was \"all\", now it is \"final\"": the first difference, or nothing.
+std::string first_difference(const nlohmann::ordered_json& before,
+                             const nlohmann::ordered_json& now);
+
+// The texts so far as 64 hexadecimal digits: SHA-256 of the digits before (none at first), the
+// text's id, a line feed, and its bytes.
+std::string add_to_texts_hash(const std::string& before, const Text& text);
+
+}  // namespace glassgpt::cli

@@ -1,0 +1,266 @@
+// similar, nearest and classify: what they say is what the vectors of embed say.
+#include <algorithm>
+#include <cmath>
+#include <sstream>
+
+#include "glassgpt/model.h"
+#include "io/npy.h"
+#include "model/parts.h"
+#include "program.h"
+
+namespace glassgpt::testing {
+namespace {
+
+using nlohmann::json;
+using Row = std::vector<float>;
+using Rows = std::vector<Row>;
+
+double cosine(const Row& a, const Row& b) {
+  double dot = 0, aa = 0, bb = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    dot += static_cast<double>(a[i]) * b[i];
+    aa += static_cast<double>(a[i]) * a[i];
+    bb += static_cast<double>(b[i]) * b[i];
+  }
+  return dot / std::sqrt(aa * bb);
+}
+
+class Looking : public Program {
+ protected:
+  Rows npy_rows(const std::string& file) const {
+    const io::NpyArray array = io::read_npy(path(file));
+    Rows rows;
+    for (std::uint64_t r = 0; r < array.shape[0]; ++r) {
+      const auto begin = array.data.begin() + static_cast<std::ptrdiff_t>(r * array.shape[1]);
+      rows.emplace_back(begin, begin + static_cast<std::ptrdiff_t>(array.shape[1]));
+    }
+    return rows;
+  }
+
+  void store(const std::vector<std::string>& more) const {
+    const std::string texts = write("texts.txt",
+                                    "The cat sat on the mat.\nA river bank is not a bank.\n\n"
+                                    "银行在河岸上。\nThe dog sat on the cat.\n");
+    std::vector<std::string> words = {"embed", "-i", texts, "-o", path("out")};
+    words.insert(words.end(), more.begin(), more.end());
+    ASSERT_EQ(run_glassgpt(words).code, 0);
+  }
+
+  // What nearest must say: rows by cosine to the query, those of the same cosine in their order.
+  static std::vector<std::pair<std::size_t, double>> ranked(const Rows& rows, const Row& query) {
+    std::vector<std::pair<std::size_t, double>> all;
+    for (std::size_t r = 0; r < rows.size(); ++r) all.emplace_back(r, cosine(query, rows[r]));
+    std::stable_sort(all.begin(), all.end(),
+                     [](const auto& a, const auto& b) { return a.second > b.second; });
+    return all;
+  }
+};
+
+TEST_F(Looking, NearestTokensAreThoseOfTheTable) {
+  const Model model = Model::load(this->model());
+  const float* table = model.parts().tensors.token_embedding;
+  const json found = one_json_of({"nearest", "--json", "--top", "5", "cat"});
+  const std::size_t id = found["ids"][0];
+  ASSERT_EQ(found["ids"].size(), 1u);
+  Rows rows;
+  for (std::size_t r = 0; r < 320; ++r)
+    rows.emplace_back(table + r * kWidth, table + (r + 1) * kWidth);
+  auto expected = ranked(rows, rows[id]);
+  expected.erase(expected.begin());  // itself
+  ASSERT_EQ(found["nearest"].size(), 5u);
+  for (std::size_t i = 0; i < 5; ++i) {
+    EXPECT_EQ(found["nearest"][i]["id"], expected[i].first);
+    EXPECT_NEAR(found["nearest"][i]["cosine"].get<double>(), expected[i].second, 1e-12);
+  }
+}
+
+TEST_F(Looking, NearestRowsOfAStoredOutputAreDescribedByItsRowsFile) {
+  store({"--unit", "word", "--layers", "1,2"});
+  const Rows rows = npy_rows("out/layer_02.npy");
+  const json found = one_json_of(
+      {"nearest", "-q", "--json", "--in", path("out"), "--layer", "2", "--row", "4", "--top", "7"});
+  EXPECT_EQ(found["row"], 4);
+  auto expected = ranked(rows, rows[4]);
+  std::erase_if(expected, [](const auto& one) { return one.first == 4; });
+  ASSERT_EQ(found["nearest"].size(), 7u);
+  std::istringstream lines(read("out/rows.jsonl"));
+  std::vector<json> described;
+  for (std::string line; std::getline(lines, line);) described.push_back(json::parse(line));
+  for (std::size_t i = 0; i < 7; ++i) {
+    json one = found["nearest"][i];
+    EXPECT_EQ(one["row"], expected[i].first);
+    EXPECT_NEAR(one["cosine"].get<double>(), expected[i].second, 1e-12);
+    one.erase("cosine");
+    one.erase("row");
+    EXPECT_EQ(one, described[expected[i].first]);
+  }
+}
+
+TEST_F(Looking, ATextOfTheCorpusFindsItself) {
+  store({"--unit", "text", "--pool", "last", "--layers", "0,final", "--out-dtype", "f16"});
+  const std::vector<json> found = json_of({"nearest", "-q", "--json", "--in", path("out"),
+                                           "The dog sat on the cat.", "银行在河岸上。"});
+  ASSERT_EQ(found.size(), 2u);
+  EXPECT_EQ(found[0]["query"], "The dog sat on the cat.");
+  EXPECT_EQ(found[0]["nearest"][0]["text"], 4);
+  EXPECT_GT(found[0]["nearest"][0]["cosine"], 0.9999);
+  EXPECT_EQ(found[1]["nearest"][0]["text"], 3);
+}
+
+TEST_F(Looking, AWordInItsContextFindsItself) {
+  store({"--unit", "word", "--layers", "3"});
+  const json found = one_json_of({"nearest", "-q", "--json", "--in", path("out"), "--word", "bank",
+                                  "A river bank is not a bank."});
+  EXPECT_EQ(found["nearest"][0]["word"], "bank");
+  EXPECT_EQ(found["nearest"][0]["bytes"], (json{8, 12}));  // the first of the two
+  EXPECT_NEAR(found["nearest"][0]["cosine"].get<double>(), 1.0, 1e-6);
+}
+
+TEST_F(Looking, QueriesFromAnArrayComeTogether) {
+  store({"--layers", "final"});
+  const Rows rows = npy_rows("out/final.npy");
+  const std::vector<json> found = json_of({"nearest", "-q", "--json", "--top", "3", "--in",
+                                           path("out"), "--queries", path("out/final.npy")});
+  ASSERT_EQ(found.size(), rows.size());
+  for (std::size_t q = 0; q < rows.size(); ++q) {
+    const auto expected = ranked(rows, rows[q]);
+    for (std::size_t i = 0; i < 3; ++i) {
+      EXPECT_NEAR(found[q]["nearest"][i]["cosine"].get<double>(), expected[i].second, 1e-12);
+    }
+  }
+}
+
+TEST_F(Looking, CentredVectorsNeedTheirCentre) {
+  store({"--unit", "text"});
+  ASSERT_EQ(run_glassgpt({"embed", "--unit", "text", "The cat", "-o", path("mean")}).code, 0);
+  store({"--unit", "text", "--center", path("mean")});
+  expect_failure(run_glassgpt({"nearest", "--in", path("out"), "The cat"}), 2, "--center");
+  const json found = one_json_of({"nearest", "-q", "--json", "--in", path("out"), "--center",
+                                  path("mean"), "The dog sat on the cat."});
+  EXPECT_EQ(found["nearest"][0]["text"], 4);
+  EXPECT_NEAR(found["nearest"][0]["cosine"].get<double>(), 1.0, 1e-6);
+}
+
+TEST_F(Looking, NearestRefusesWhatDoesNotFit) {
+  store({"--layers", "1,2"});
+  const std::string out = path("out");
+  expect_failure(run_glassgpt({"nearest", "--in", out, "cat"}), 1, "layer_01, layer_02");
+  expect_failure(run_glassgpt({"nearest", "--in", out, "--layer", "1", "--row", "9999"}), 1,
+                 "9999");
+  expect_failure(run_glassgpt({"nearest", "--in", out, "--layer", "1", "--row", "1", "cat"}), 2,
+                 "one of them");
+  expect_failure(run_glassgpt({"nearest", "--layer", "1", "cat"}), 2, "--in");
+  expect_failure(run_glassgpt({"nearest", "--in", path("none"), "cat"}), 1, "manifest.json");
+  expect_failure(run_glassgpt({"nearest", "--in", out, "--layer", "1", "--word", "dog", "cat"}), 1,
+                 "dog");
+  // Another model.
+  Model::random(Model::load(model()).config(), 8).save(model());
+  expect_failure(run_glassgpt({"nearest", "--in", out, "--layer", "1", "cat"}), 1, "another model");
+}
+
+TEST_F(Looking, SimilarFollowsTheWholeWordThroughTheLayers) {
+  const std::string a = "A banker on the bank", b = "银行 the bank with money";
+  const json said = one_json_of({"similar", "--json", "--word", "bank", a, b});
+  const auto word_rows = [&](const std::string& text, const std::string& layer) {
+    const json object = one_json_of({"embed", "--json", "--layers", "all", "--unit", "word", text});
+    const auto word = std::find(object["words"].begin(), object["words"].end(), "bank");
+    return object["layers"][layer][static_cast<std::size_t>(word - object["words"].begin())]
+        .get<Row>();
+  };
+  ASSERT_EQ(said["layers"].size(), kLayers + 2);
+  for (const std::string layer : {"0", "1", "2", "3", "final"}) {
+    const double expected = cosine(word_rows(a, layer), word_rows(b, layer));
+    EXPECT_NEAR(said["layers"][layer]["cosine"].get<double>(), expected, 1e-6) << layer;
+    EXPECT_NEAR(said["layers"][layer]["angle"].get<double>(), std::acos(expected) * 180 / M_PI,
+                1e-3);
+  }
+  expect_failure(run_glassgpt({"similar", "--word", "dog", a, b}), 1, "dog");
+}
+
+TEST_F(Looking, SimilarCentresByTheReferenceTextsMean) {
+  const std::string reference = write("reference.txt", "The cat sat on the mat. 银行在河岸上。");
+  const json said =
+      one_json_of({"similar", "--json", "--reference", reference, "The cat", "The dog"});
+  const auto rows = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> words = {"embed", "--json", "--layers", "2"};
+    words.insert(words.end(), more.begin(), more.end());
+    return one_json_of(words)["layers"]["2"].get<Rows>();
+  };
+  const Rows all = rows({"-i", reference});
+  Row a = rows({"--unit", "text", "The cat"})[0], b = rows({"--unit", "text", "The dog"})[0];
+  for (std::size_t c = 0; c < kWidth; ++c) {
+    double sum = 0;
+    for (const Row& row : all) sum += row[c];
+    const auto mean = static_cast<float>(sum / static_cast<double>(all.size()));
+    a[c] -= mean;
+    b[c] -= mean;
+  }
+  EXPECT_EQ(said["reference_tokens"], all.size());
+  EXPECT_NEAR(said["layers"]["2"]["centred_cosine"].get<double>(), cosine(a, b), 1e-5);
+  EXPECT_LT(std::abs(said["layers"]["2"]["centred_random_pairs"].get<double>()), 0.3);
+}
+
+TEST_F(Looking, ClassifyGivesTheLabelOfTheMostSimilarExample) {
+  const std::string examples = write("examples.jsonl",
+                                     "{\"label\":\"animal\",\"text\":\"The cat sat\"}\n"
+                                     "{\"label\":\"money\",\"text\":\"money in the bank\"}\n"
+                                     "{\"label\":\"animal\",\"text\":\"The dog sat\"}\n");
+  const auto vector_of = [&](const std::string& text) {
+    return one_json_of(
+               {"embed", "--json", "--unit", "text", "--layers", "2", text})["layers"]["2"][0]
+        .get<Row>();
+  };
+  const Row query = vector_of("A river bank");
+  const double cat = cosine(query, vector_of("The cat sat")),
+               dog = cosine(query, vector_of("The dog sat")),
+               money = cosine(query, vector_of("money in the bank"));
+  const json nearest =
+      one_json_of({"classify", "--json", "--examples", examples, "--layer", "2", "A river bank"});
+  EXPECT_NEAR(nearest["scores"]["animal"].get<double>(), std::max(cat, dog), 1e-6);
+  EXPECT_NEAR(nearest["scores"]["money"].get<double>(), money, 1e-6);
+  EXPECT_EQ(nearest["label"], money > std::max(cat, dog) ? "money" : "animal");
+  const json mean = one_json_of({"classify", "--json", "--examples", examples, "--layer", "2",
+                                 "--by", "mean", "A river bank"});
+  EXPECT_NEAR(mean["scores"]["animal"].get<double>(), (cat + dog) / 2, 1e-6);
+}
+
+TEST_F(Looking, ClassifyByCountVectorsIsTheBagOfWordsCosine) {
+  const std::string examples =
+      write("examples.tsv", "a\tThe cat, the CAT and the dog\n\nb\t猫坐在垫子上\n");
+  // the 3, cat 2, and 1, dog 1 with cat 1, dog 2.
+  const std::vector<json> found = json_of({"classify", "--json", "--count-vectors", "--examples",
+                                           examples, "Cat dog dog", "猫在河岸上", "xyz"});
+  EXPECT_NEAR(found[0]["scores"]["a"].get<double>(), 4 / std::sqrt(15.0 * 5.0), 1e-15);
+  EXPECT_EQ(found[0]["scores"]["b"], 0.0);
+  EXPECT_EQ(found[0]["label"], "a");
+  // 猫 在 河岸 上 with 猫 坐在 垫子 上 or 坐 在 垫子 上: at least 猫 and 上.
+  EXPECT_EQ(found[1]["label"], "b");
+  EXPECT_GE(found[1]["score"], 0.4);
+  EXPECT_EQ(found[2]["label"], "a");  // of equal scores the first
+  EXPECT_EQ(found[2]["score"], 0.0);
+}
+
+TEST_F(Looking, ClassifyLeavesOneOut) {
+  const std::string examples = write(
+      "examples.tsv", "a\tred cat\na\tred dog\nb\tblue sky\nb\tblue sea\nb\tred sky\nc\tnothing\n");
+  // "red sky": "blue sky" and "red cat" are as near; a came first. "nothing" is like none.
+  const json said = one_json_of(
+      {"classify", "--json", "--count-vectors", "--leave-one-out", "--examples", examples});
+  EXPECT_EQ(said["examples"], 6);
+  EXPECT_EQ(said["right"], 4);
+}
+
+TEST_F(Looking, ClassifySaysWhatIsWrongWithItsExamples) {
+  expect_failure(run_glassgpt({"classify", "cat"}), 2, "--examples");
+  expect_failure(run_glassgpt({"classify", "--examples", path("none"), "cat"}), 1, "none");
+  expect_failure(run_glassgpt({"classify", "--examples", write("e.tsv", "a\tb\nc\n"), "cat"}), 1,
+                 "line 2");
+  expect_failure(
+      run_glassgpt({"classify", "--examples", write("e.jsonl", "{\"label\":1}\n"), "cat"}), 1,
+      "label");
+  expect_failure(run_glassgpt({"classify", "--examples", write("f.tsv", "\n"), "cat"}), 1,
+                 "no examples");
+}
+
+}  // namespace
+}  // namespace glassgpt::testing

@@ -56,7 +56,8 @@ class Lens {
     ordered_json top = ordered_json::array(), bits = top, next = top;
     for (std::size_t k = 0; k < subject_.recording.residual.shape[0]; ++k) {
       const std::vector<float> logits = logits_of(k);
-      ordered_json top_row = ordered_json::array(), bits_row = top_row, next_row = top_row;
+      ordered_json top_row = ordered_json::array(), bits_row = ordered_json::array(),
+                   next_row = ordered_json::array();
       for (std::size_t t = 0; t < subject_.tokens(); ++t) {
         const std::size_t vocabulary = subject_.model.config().vocab_size;
         const auto all = softmax(std::span(logits).subspan(t * vocabulary, vocabulary));

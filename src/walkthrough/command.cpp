@@ -2,7 +2,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <cstdlib>
+#include <algorithm>
 
 #include "cli/command.h"
 #include "cli/output.h"
@@ -17,8 +17,12 @@ namespace {
 
 // Beyond, pictures of tokens by tokens have no room on a screen, and the page no end.
 constexpr std::size_t kMostTokens = 256;
-// A page of 64 tokens by the bundled model stays below.
-constexpr std::size_t kPageBytes = 3'000'000;
+// A page of 64 tokens by the bundled model stays below; one of more may grow with them.
+constexpr std::size_t kPageBytes = 3'000'000, kPageTokens = 64;
+
+std::size_t page_bytes(std::size_t tokens) {
+  return kPageBytes / kPageTokens * std::max(kPageTokens, tokens);
+}
 
 class Walkthrough : public cli::Command {
  public:
@@ -76,7 +80,7 @@ class Walkthrough : public cli::Command {
     } else if (terminal_) {
       output.write(tell_story(document, language_.empty() ? language_of_environment() : language_));
     } else {
-      output.write(make_page(document.dump(kPageBytes - page_overhead())));
+      output.write(make_page(document.dump(page_bytes(subject.tokens()) - page_overhead())));
     }
     output.finish();
   }

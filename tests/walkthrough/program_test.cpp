@@ -122,12 +122,12 @@ TEST_F(Walkthrough, LeavesTheOldPageWhereItFails) {
 TEST_F(Walkthrough, PagesOfTheBundledModelAreUnderThreeMegabytesForSixtyFourTokens) {
   ::unsetenv("GLASSGPT_MODEL");
   std::string text;
-  for (int i = 0; i < 16; ++i) text += "The river and ";  // three tokens
+  for (int i = 0; i < 15; ++i) text += "The river and ";  // three tokens
   text += "the bank of the river, 河岸和银行。 We see it again.";
   const std::string page = output_of({"walkthrough", "-q", "--threads", "1", text});
   const json data = element_of(page, "walkthrough-data");
   EXPECT_GE(data["text"]["ids"].size(), 60u);
-  EXPECT_LE(data["text"]["ids"].size(), 70u);
+  EXPECT_LE(data["text"]["ids"].size(), 64u);
   EXPECT_LT(page.size(), 3'000'000u);
   for (const char* name : {"q", "k", "v", "scores", "weights"}) {
     EXPECT_FALSE(data["attention"][name].is_null()) << name;

@@ -63,6 +63,7 @@ std::unique_ptr<Command> make_generate();
 std::unique_ptr<Command> make_train();
 std::unique_ptr<Command> make_evaluate();
 std::unique_ptr<Command> make_profile();
+std::unique_ptr<Command> make_word2vec();
 std::unique_ptr<Command> make_info();
 
 // -m, else GLASSGPT_MODEL, else weights/mini beside the executable (build tree, installed tree) or

@@ -23,8 +23,9 @@ using word2vec::Rows;
 using word2vec::Tables;
 
 // Words that are learned from the same tables, in all parts together. What parts learn is added up:
-// of a frequent word each learns much the same, so with too many the sum goes too far (measured: as
-// good as one part up to 2048, 8192 cost two points of similarity, 32768 diverged).
+// of a frequent word each learns much the same, so with too many the sum goes too far (measured on
+// five million words, loss: 2.321 with one part, 2.320 to 2.323 with 2048 words in four or
+// eight, 2.329 with 8192; 32768 diverged).
 constexpr std::size_t kStepWords = 2048;
 // And fewer where a single word would be expected more often than this, as in a small vocabulary.
 constexpr double kStepOccurrences = 3;

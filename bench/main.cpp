@@ -15,6 +15,7 @@
 #include "bench/elementwise_bench.h"
 #include "bench/gemm_bench.h"
 #include "bench/reporters.h"
+#include "bench/skip_gram_bench.h"
 #include "bench/tokenizer_bench.h"
 #include "kernels/blas_info.h"
 #include "kernels/dispatch.h"
@@ -103,6 +104,7 @@ int main(int argc, char** argv) {
   glassgpt::bench::register_gemm_benchmarks(roofs, threads);
   glassgpt::bench::register_attention_benchmarks(roofs);
   glassgpt::bench::register_elementwise_benchmarks(roofs, threads);
+  glassgpt::bench::register_skip_gram_benchmarks(roofs);
   glassgpt::bench::register_tokenizer_benchmarks();
   glassgpt::bench::MedianReporter console;
   glassgpt::bench::FileReporter file;

@@ -179,7 +179,7 @@ class WordVectors {
  private:
   std::vector<std::string> words_;
   std::size_t dim_ = 0;
-  std::vector<float> values_;  // [words, dim]
+  std::vector<float> values_;            // [words, dim]
   std::vector<std::uint32_t> by_bytes_;  // the words' numbers, in the order of their bytes
 };
 
@@ -194,7 +194,8 @@ struct Word2VecSummary {
 
 // Trains on UTF-8 text, a sentence a line (lines are cut at 1000 words). Throws
 // std::invalid_argument for options that make no sense, Error for files that cannot be read, are
-// not UTF-8, or leave fewer than two words.
+// not UTF-8, leave fewer than two words, or with which
+// training diverges.
 Word2VecSummary train_word2vec(std::span<const std::filesystem::path> files,
                                const Word2VecOptions& options = {});
 

@@ -27,7 +27,7 @@ inline constexpr std::size_t kSkipGramOutputs = 6;
 // Cost: 6 inputs outputs cols FLOPs; 8 (inputs + outputs) cols bytes.
 // Source: Mikolov et al. 2013 (NIPS), equation 4; the shared targets are those of Ji et al. 2016,
 //   "Parallelizing Word2Vec in Shared and Distributed Memory", section III.
-// Test: tests/kernels/skip_gram_test.cpp. Benchmark: glassgpt_word2vec_bench.
+// Test: tests/kernels/skip_gram_test.cpp. Benchmark: skip_gram/ in bench/skip_gram_bench.cpp.
 using SkipGramFn = void(std::size_t inputs, std::size_t outputs, std::size_t cols, float* const* x,
                         float* const* y, bool first_is_true, float rate, float* errors) noexcept;
 

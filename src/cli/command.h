@@ -64,6 +64,7 @@ std::unique_ptr<Command> make_generate();
 std::unique_ptr<Command> make_train();
 std::unique_ptr<Command> make_evaluate();
 std::unique_ptr<Command> make_profile();
+std::unique_ptr<Command> make_word2vec();
 std::unique_ptr<Command> make_info();
 std::unique_ptr<Command> make_walkthrough();  // in src/walkthrough, which uses the others' parts
 

@@ -38,6 +38,7 @@ std::vector<std::unique_ptr<Command>> all_commands() {
   commands.push_back(make_walkthrough());
   commands.push_back(make_train());
   commands.push_back(make_train_tokenizer());
+  commands.push_back(make_word2vec());
   commands.push_back(make_info());
   return commands;
 }

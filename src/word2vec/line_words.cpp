@@ -16,11 +16,11 @@ enum class Kind : std::uint8_t { kOther, kLetter, kDigit, kUnderscore, kMidBoth,
 
 constexpr std::array<Kind, 128> kKinds = [] {
   std::array<Kind, 128> kinds{};
-  for (int c = 0; c < 26; ++c) {
-    kinds[static_cast<std::size_t>('a' + c)] = Kind::kLetter;
-    kinds[static_cast<std::size_t>('A' + c)] = Kind::kLetter;
+  for (std::size_t c = 0; c < 26; ++c) {
+    kinds[std::size_t{'a'} + c] = Kind::kLetter;
+    kinds[std::size_t{'A'} + c] = Kind::kLetter;
   }
-  for (int c = 0; c < 10; ++c) kinds[static_cast<std::size_t>('0' + c)] = Kind::kDigit;
+  for (std::size_t c = 0; c < 10; ++c) kinds[std::size_t{'0'} + c] = Kind::kDigit;
   kinds['_'] = Kind::kUnderscore;
   kinds['.'] = kinds['\''] = Kind::kMidBoth;
   kinds[','] = kinds[';'] = Kind::kMidNumber;

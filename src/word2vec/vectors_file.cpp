@@ -25,7 +25,7 @@ class Reader {
     // a whole line do not happen.
     const std::size_t body = at_;
     std::string_view first = next_line(), word;
-    std::vector<float> numbers(dim_);
+    std::vector<float> numbers(words_ == 0 ? 0 : dim_);
     const bool is_text = words_ == 0 || parse_line(first, word, numbers.data());
     at_ = body;
     return is_text ? read_text() : read_binary();
@@ -67,6 +67,7 @@ class Reader {
       fail(std::to_string(words_) + " words of " + std::to_string(dim_) +
            " numbers are announced, but only " + std::to_string(left) + " bytes follow");
     }
+    if (words_ > std::numeric_limits<std::uint32_t>::max()) fail("more than 2^32 words");
     list_.reserve(words_);
     values_.reserve(words_ * dim_);
   }

@@ -129,6 +129,12 @@ TEST_F(Word2Vec, StaysFiniteWhereFewWordsAreVeryFrequentAndNoneIsLeftOut) {
   for (const float value : values(summary.vectors)) ASSERT_LT(std::fabs(value), 100.0f);
 }
 
+TEST_F(Word2Vec, SaysWhereItDiverged) {
+  Word2VecOptions options = small_options();
+  options.learning_rate = 1e30;
+  expect_error([&] { train(options); }, ErrorCode::kOutOfRange, "training diverged");
+}
+
 TEST_F(Word2Vec, CountsWhatItWasGiven) {
   std::ofstream out(directory_ / "counts.txt");
   out << "A a b\nb a c b\nc once\n";

@@ -98,6 +98,7 @@ TEST_F(WordVectorsFile, ReadsWhatOthersWrite) {
   EXPECT_EQ(binary.word(1), "b");
   EXPECT_EQ(binary.vector(1)[0], -0.5f);
   EXPECT_EQ(WordVectors::load(write("none", "0 5\n")).size(), 0u);
+  EXPECT_EQ(WordVectors::load(write("none", "0 9223372036854775807\n")).size(), 0u);
   // The first of two equal words is found.
   EXPECT_EQ(WordVectors::load(write("twice", "2 1\na 1\na 2\n")).find("a"), 0u);
 }

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "cli/command.h"
@@ -201,7 +202,7 @@ class Embed : public Command {
       throw UsageError("--out-dtype " + out_dtype_ + " is for npy, npz and safetensors");
     }
     if (unit_ == "token" && pool_option_->count() > 0) {
-      throw UsageError("--pool needs --unit word or text: a token has one vector");
+      throw UsageError("--pool needs --unit text or word: a token has one vector");
     }
     if (resume_ && format_ != "npy") {
       throw UsageError(
@@ -309,11 +310,16 @@ class Embed : public Command {
   }
 
   ordered_json hashes(const fs::path& directory) const {
+    std::vector<std::string> names = {"config.json", "model.safetensors.index.json",
+                                      "tokenizer.json", "vocab.json", "merges.txt"};
+    for (const fs::directory_entry& entry : fs::directory_iterator(directory)) {
+      const fs::path name = entry.path().filename();
+      if (name.extension() == ".safetensors") names.push_back(name.string());  // also of shards
+    }
+    std::sort(names.begin(), names.end());
     ordered_json files = ordered_json::object();
-    for (const char* name : {"config.json", "model.safetensors", "model.safetensors.index.json",
-                             "tokenizer.json", "vocab.json", "merges.txt"}) {
-      const fs::path file = directory / name;
-      if (fs::exists(file)) files[name] = sha256_of_file(file);
+    for (const std::string& name : names) {
+      if (fs::exists(directory / name)) files[name] = sha256_of_file(directory / name);
     }
     ordered_json described = {{"sha256", files}};
     if (tokenizer_.path.empty()) return described;

@@ -114,7 +114,8 @@ class FolderWriter : public EmbedWriter {
   void end_batch() override {}
 
   void mark(const EmbedProgress& progress) override {
-    flush();
+    rows_.start_writing_back();
+    for (io::NpyWriter& array : arrays_) array.file().start_writing_back();
     mark_.progress = progress;
     mark_.rows_bytes = rows_.bytes();
     if (seconds_now() - last_checkpoint_ < checkpoint_seconds_) return;
@@ -133,6 +134,7 @@ class FolderWriter : public EmbedWriter {
   }
 
   bool suspend() noexcept override {
+    if (finished_) return false;
     try {
       if (checkpoint_.valid()) checkpoint_.wait();
       if (mark_.progress.counts.texts == 0) {
@@ -169,6 +171,7 @@ class FolderWriter : public EmbedWriter {
     }
     write_journal(folder_ / kJournalFile, mark_);
     give_names(folder_, mark_);
+    finished_ = true;
   }
 
  private:
@@ -195,6 +198,7 @@ class FolderWriter : public EmbedWriter {
   io::PartFile rows_;
   std::vector<io::NpyWriter> arrays_;
   double last_checkpoint_;
+  bool finished_ = false;
   std::future<void> checkpoint_;
 };
 

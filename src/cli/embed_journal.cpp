@@ -114,7 +114,7 @@ std::string first_difference(const ordered_json& before, const ordered_json& now
     const auto old = before.find(key);
     if (old == before.end()) return fmt::format("{} is new: {}", key, short_dump(value));
     const std::string inner = first_difference(*old, value);
-    if (!inner.empty()) return key + (inner[0] == ' ' ? "" : ".") + inner;
+    if (!inner.empty()) return fmt::format("{}{}{}", key, inner[0] == ' ' ? "" : ".", inner);
   }
   for (const auto& [key, value] : before.items()) {
     if (!now.contains(key))

@@ -49,7 +49,8 @@ class PlottingWriter : public EmbedWriter {
   PlottingWriter(std::unique_ptr<EmbedWriter> inner, const EmbedTarget& target, std::string file)
       : inner_(std::move(inner)),
         target_(target),
-        file_(std::move(file)),
+        file_(file),
+        svg_(file),
         rows_(target.kinds.size()) {}
 
   void add_text(EmbeddedText text) override {
@@ -76,7 +77,8 @@ class PlottingWriter : public EmbedWriter {
 
   void finish(const EmbedProgress& progress) override {
     inner_->finish(progress);
-    io::write_file(file_, drawing());
+    svg_.write(drawing());
+    svg_.commit();
     if (progress.counts.rows > labels_.size()) {
       warn(fmt::format("{} shows the first {} of {} rows", file_, labels_.size(),
                        progress.counts.rows));
@@ -154,6 +156,7 @@ class PlottingWriter : public EmbedWriter {
   std::unique_ptr<EmbedWriter> inner_;
   EmbedTarget target_;
   std::string file_;
+  io::AtomicFile svg_;  // opened first: a place that cannot be written is an error at once
   std::vector<std::vector<float>> rows_;  // per kind
   std::vector<std::string> labels_;       // per row
   std::vector<std::size_t> texts_of_;

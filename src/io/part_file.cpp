@@ -23,7 +23,7 @@ bool synced(int result) { return result == 0 || errno == EINVAL || errno == ENOT
 }  // namespace
 
 PartFile::PartFile(std::filesystem::path file, std::uint64_t keep)
-    : file_(std::move(file)), part_(part_of(file_)), flushed_(keep) {
+    : file_(std::move(file)), part_(part_of(file_)), flushed_(keep), written_back_(keep) {
   struct stat status = {};
   if (::stat(file_.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) fail(EISDIR);
   descriptor_ = ::open(part_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
@@ -45,6 +45,7 @@ PartFile::PartFile(PartFile&& other) noexcept
       part_(std::move(other.part_)),
       descriptor_(std::exchange(other.descriptor_, -1)),
       flushed_(other.flushed_),
+      written_back_(other.written_back_),
       buffer_(std::move(other.buffer_)) {}
 
 PartFile::~PartFile() {
@@ -89,6 +90,15 @@ void PartFile::flush() {
   buffer_.clear();
 }
 
+void PartFile::start_writing_back() {
+  flush();
+  // No more than advice: the disk works meanwhile, and sync() finds little left to wait for.
+  static_cast<void>(::sync_file_range(descriptor_, static_cast<off64_t>(written_back_),
+                                      static_cast<off64_t>(flushed_ - written_back_),
+                                      SYNC_FILE_RANGE_WRITE));
+  written_back_ = flushed_;
+}
+
 void PartFile::overwrite(std::uint64_t offset, std::string_view bytes) {
   flush();
   write_at(offset, bytes.data(), bytes.size());
@@ -96,6 +106,7 @@ void PartFile::overwrite(std::uint64_t offset, std::string_view bytes) {
 
 void PartFile::truncate(std::uint64_t bytes) {
   buffer_.clear();
+  written_back_ = std::min(written_back_, bytes);
   if (::ftruncate(descriptor_, static_cast<off_t>(bytes)) != 0) fail(errno);
   flushed_ = bytes;
 }

@@ -26,6 +26,8 @@ class PartFile {
   // Replaces bytes that were written before.
   void overwrite(std::uint64_t offset, std::string_view bytes);
   void flush();
+  // Flushes, and asks the system to begin to put on the disk what was not yet.
+  void start_writing_back();
   // Drops what follows the first `bytes` bytes, which were flushed.
   void truncate(std::uint64_t bytes);
   // What was flushed is on the disk.
@@ -43,7 +45,7 @@ class PartFile {
 
   std::filesystem::path file_, part_;
   int descriptor_ = -1;
-  std::uint64_t flushed_ = 0;
+  std::uint64_t flushed_ = 0, written_back_ = 0;
   std::string buffer_;
 };
 

@@ -162,16 +162,15 @@ class Search {
     }
   }
 
-  // What turns a score into a cosine: 1 / |row|, or 1 where the score is one already. Infinite for
-  // rows that only double can judge.
+  // What turns a score into a cosine: 1 / |row|, infinite for rows that only double can judge. The
+  // dot products of few queries are cosines already, and NaN for such rows.
   void scale_rows(Worker& worker, const float* x, std::size_t stride, std::size_t count) const {
-    worker.scales.resize(count);
+    worker.scales.assign(count, 1.0F);
+    if (query_count_ < kQueriesForProduct) return;
     for (std::size_t r = 0; r < count; ++r) {
       const double squares = kernels_.sum_of_squares(rows_.cols, x + r * stride);
-      worker.scales[r] = !in_range(squares) ? std::numeric_limits<float>::infinity()
-                         : query_count_ >= kQueriesForProduct
-                             ? static_cast<float>(1 / std::sqrt(squares))
-                             : 1.0F;
+      worker.scales[r] = in_range(squares) ? static_cast<float>(1 / std::sqrt(squares))
+                                           : std::numeric_limits<float>::infinity();
     }
   }
 
@@ -186,10 +185,10 @@ class Search {
       const bool unsure = std::isinf(scale);
       // Hardly any row is near: one quick look at all queries first.
       bool any = unsure || any_exact_only_;
-      for (std::size_t q = 0; q < query_count_; ++q) any |= scores[q] * scale >= worker.limit[q];
+      for (std::size_t q = 0; q < query_count_; ++q) any |= !(scores[q] * scale < worker.limit[q]);
       if (!any) continue;
       for (std::size_t q = 0; q < query_count_; ++q) {
-        if (unsure || exact_only_[q] || scores[q] * scale >= worker.limit[q]) {
+        if (unsure || exact_only_[q] || !(scores[q] * scale < worker.limit[q])) {
           consider(worker, q, begin + r, x + r * stride);
         }
       }

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "cli/embed_texts.h"
+#include "cli/utf8.h"
 #include "glassgpt/embed.h"
 #include "glassgpt/error.h"
 #include "python/bindings.h"
@@ -45,7 +46,8 @@ struct Request {
 EmbedOptions embed_options(const Request& request, const ModelConfig& config) {
   EmbedOptions options;
   options.unit =
-      named<Unit>("unit", request.unit, {{"token", Unit::kToken}, {"text", Unit::kText}});
+      named<Unit>("unit", request.unit,
+                  {{"token", Unit::kToken}, {"word", Unit::kWord}, {"text", Unit::kText}});
   options.truncation = named<Truncation>("truncate", request.truncate,
                                          {{"error", Truncation::kError},
                                           {"left", Truncation::kLeft},
@@ -133,18 +135,44 @@ EmbeddedText prepare(const Tokenizer& tokenizer, std::size_t i, std::string byte
   }
 }
 
-std::vector<EmbeddedText> prepare_texts(const Tokenizer& tokenizer, std::vector<std::string> texts,
+// The words' ranges in code points, each invalid byte counting as one, as in TokenSpan. Words are
+// in ascending order and begin and end between characters.
+std::vector<WordSpan> character_spans(std::string_view text, const std::vector<WordSpan>& words) {
+  std::vector<WordSpan> spans;
+  std::size_t byte = 0, characters = 0;
+  const auto walk_to = [&](std::size_t end) {
+    while (byte < end) {
+      const cli::Utf8Step step = cli::next_utf8(text.substr(byte));
+      byte += step.bytes;
+      characters += step.valid ? 1 : step.bytes;
+    }
+    return characters;
+  };
+  for (const WordSpan& word : words) {
+    const std::size_t begin = walk_to(word.begin);
+    spans.push_back({begin, walk_to(word.end)});
+  }
+  return spans;
+}
+
+struct PreparedText : EmbeddedText {
+  std::vector<WordSpan> word_characters;  // with Unit::kWord, one per row
+};
+
+std::vector<PreparedText> prepare_texts(const Tokenizer& tokenizer, std::vector<std::string> texts,
                                         const EmbedOptions& options) {
-  std::vector<EmbeddedText> prepared;
+  std::vector<PreparedText> prepared;
   prepared.reserve(texts.size());
   for (std::size_t i = 0; i < texts.size(); ++i) {
-    prepared.push_back(prepare(tokenizer, i, std::move(texts[i]), options));
-    prepared.back().bytes.clear();  // Python has them
+    PreparedText text{prepare(tokenizer, i, std::move(texts[i]), options), {}};
+    text.word_characters = character_spans(text.bytes, text.words);
+    text.bytes.clear();  // Python has them
+    prepared.push_back(std::move(text));
   }
   return prepared;
 }
 
-void run(const Model& model, const std::vector<EmbeddedText>& texts, const EmbedOptions& options,
+void run(const Model& model, const std::vector<PreparedText>& texts, const EmbedOptions& options,
          const ForwardOptions& forward, VectorExtractor& extractor) {
   BatchBuilder batch;
   const auto pass = [&] {
@@ -169,21 +197,25 @@ struct Rows {
   std::vector<std::int64_t> offsets = {0}, text_tokens;
   std::vector<std::uint8_t> truncated;
 
-  explicit Rows(const std::vector<EmbeddedText>& texts) {
-    for (const EmbeddedText& text_of : texts) add(text_of);
+  explicit Rows(const std::vector<PreparedText>& texts) {
+    for (const PreparedText& text_of : texts) add(text_of);
   }
 
-  void add(const EmbeddedText& from) {
+  void add(const PreparedText& from) {
     const auto number = static_cast<std::int64_t>(text_tokens.size());
     for (std::size_t r = 0; r < from.rows(); ++r) {
       const TokenRange range = from.row_tokens(r);
-      const TokenSpan &first = from.spans[range.begin], &last = from.spans[range.end - 1];
+      const WordSpan bytes = from.row_span(r);
+      const WordSpan characters =
+          from.unit == Unit::kWord
+              ? from.word_characters[r]
+              : WordSpan{from.spans[range.begin].char_begin, from.spans[range.end - 1].char_end};
       text.push_back(number);
       tokens.push_back(static_cast<std::int64_t>(range.end - range.begin));
-      byte_begin.push_back(static_cast<std::int64_t>(first.byte_begin));
-      byte_end.push_back(static_cast<std::int64_t>(last.byte_end));
-      char_begin.push_back(static_cast<std::int64_t>(first.char_begin));
-      char_end.push_back(static_cast<std::int64_t>(last.char_end));
+      byte_begin.push_back(static_cast<std::int64_t>(bytes.begin));
+      byte_end.push_back(static_cast<std::int64_t>(bytes.end));
+      char_begin.push_back(static_cast<std::int64_t>(characters.begin));
+      char_end.push_back(static_cast<std::int64_t>(characters.end));
     }
     if (from.unit == Unit::kToken) id.insert(id.end(), from.ids.begin(), from.ids.end());
     offsets.push_back(static_cast<std::int64_t>(text.size()));
@@ -218,7 +250,7 @@ py::tuple embed(const Engine& engine, std::vector<std::string> texts, const Requ
   std::optional<Rows> rows;
   {
     const py::gil_scoped_release released;
-    const std::vector<EmbeddedText> prepared =
+    const std::vector<PreparedText> prepared =
         prepare_texts(engine.tokenizer, std::move(texts), options);
     rows.emplace(prepared);
     sink.emplace(kinds, rows->text.size());

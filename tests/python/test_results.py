@@ -63,6 +63,18 @@ def test_rows_of_whole_texts_have_the_text_and_its_tokens(model):
     assert rows["tokens"].tolist() == [len(model.tokenize(TEXTS[0])), len(model.tokenize(TEXTS[2]))]
 
 
+def test_rows_of_words_have_their_exact_ranges_in_bytes_and_characters(model):
+    texts = ["naïve café 银行 ok".encode(), b"\xff\xe9\x93 bank \xe9\x93\xb6\xe8\xa1\x8c", b""]
+    rows = model.embed(texts, unit="word").rows
+    assert rows["token"].tolist() == ["naïve", "café", "银行", "ok", "bank", "银行"]
+    for text, word, byte_begin, byte_end, char_begin, char_end in zip(
+        *(rows[name].tolist() for name in ("text", "token", "byte_begin", "byte_end", "char_begin", "char_end"))
+    ):
+        assert texts[text][byte_begin:byte_end].decode() == word
+        # Each invalid byte counts as one character.
+        assert texts[text].decode("utf-8", "surrogateescape")[char_begin:char_end] == word
+
+
 def test_tables_are_what_pandas_takes(model, vectors):
     pandas = pytest.importorskip("pandas", reason="pandas is not installed (Debian: python3-pandas)")
     frame = pandas.DataFrame(vectors.rows)

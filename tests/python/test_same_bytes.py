@@ -28,6 +28,8 @@ CASES = {
         dict(layers=[2, -1], taps=["q", "mlp_hidden.1", "attention_out"]),
     ),
     "one vector per text": (["--unit", "text", "--layers", "0,final"], dict(unit="text", layers=[0, "final"])),
+    "one vector per word": (["--unit", "word", "--layers", "0,final"], dict(unit="word", layers=[0, "final"])),
+    "last token of each word": (["--unit", "word", "--pool", "last"], dict(unit="word", pool="last")),
     "last token": (["--unit", "text", "--pool", "last"], dict(unit="text", pool="last")),
     "first token": (["--unit", "text", "--pool", "first"], dict(unit="text", pool="first")),
     "maximum": (["--unit", "text", "--pool", "max"], dict(unit="text", pool="max")),

@@ -107,7 +107,8 @@ class Model:
 
         layers    0 (token + position) to L (the last block's output), -1 to -(L + 1), "final" (after the last layer norm), "all"
         taps      inner stages of all blocks ("q", "mlp_out", ...) or of one ("q.3")
-        unit      "token": a row per token; "text": one per text, by `pool`: "mean" (the default), "last", "first", "max", "weighted-mean"
+        unit      "token": a row per token; "word" and "text": one per word (Unicode's boundaries; Chinese by dictionary) or text, by `pool`: "mean" (the default),
+                  "last", "first", "max", "weighted-mean"
         center    a row that is subtracted from each: one for all layers, or {layer: row}; `normalize` then scales rows to length 1
         truncate  texts longer than the context: "error", "left", "right" (what is cut off), "window" (windows that overlap, `stride` apart)
         threads   0: GLASSGPT_THREADS, or the CPUs that are there (one in a forked process); neither it nor `batch_tokens` changes a byte of the result

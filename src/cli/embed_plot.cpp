@@ -46,7 +46,8 @@ std::string colour_of_text(std::size_t text) {
 
 class PlottingWriter : public EmbedWriter {
  public:
-  PlottingWriter(std::unique_ptr<EmbedWriter> inner, const EmbedTarget& target, std::string file)
+  PlottingWriter(std::unique_ptr<EmbedWriter> inner, const EmbedTarget& target,
+                 const std::string& file)
       : inner_(std::move(inner)),
         target_(target),
         file_(file),
@@ -89,16 +90,18 @@ class PlottingWriter : public EmbedWriter {
   std::string drawing() const {
     const std::size_t panels = rows_.size(), across = std::min(kPanelsAcross, panels);
     const double width = kPanel * static_cast<double>(across);
-    const double height = kPanel * static_cast<double>((panels + across - 1) / across);
+    const std::size_t rows = (panels + across - 1) / across;
+    const double height = kPanel * static_cast<double>(rows);
     std::string svg = fmt::format(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0} {1}\" width=\"{0}\" "
         "height=\"{1}\" font-family=\"sans-serif\" font-size=\"10\">\n"
         "<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n",
         width, height);
     for (std::size_t kind = 0; kind < panels; ++kind) {
+      const std::size_t row = kind / across, column = kind % across;
       svg += fmt::format("<g transform=\"translate({},{})\">\n{}</g>\n",
-                         kPanel * static_cast<double>(kind % across),
-                         kPanel * static_cast<double>(kind / across), panel(kind));
+                         kPanel * static_cast<double>(column), kPanel * static_cast<double>(row),
+                         panel(kind));
     }
     return svg + "</svg>\n";
   }

@@ -26,7 +26,7 @@ ordered_json read_manifest(const fs::path& folder) {
                     ? "its embed is not finished: go on with embed --resume"
                     : "name a folder that embed -o DIR wrote");
   }
-  const ordered_json manifest = ordered_json::parse(io::read_file(file), nullptr, false);
+  ordered_json manifest = ordered_json::parse(io::read_file(file), nullptr, false);
   if (!manifest.is_object() || !manifest.contains("arrays") || !manifest["arrays"].is_array()) {
     throw Error(ErrorCode::kMalformed, file.string(), "is no manifest of embed");
   }
@@ -43,9 +43,9 @@ std::string array_name(const fs::path& folder, const ordered_json& manifest,
   }
   if (layer.empty() && names.size() == 1) return names[0];
   const bool number = !layer.empty() && layer.find_first_not_of("0123456789") == std::string::npos;
-  const std::string wanted = layer.empty() ? "final"
-                             : number      ? fmt::format("layer_{:0>2}", layer)
-                                           : layer;
+  std::string wanted = layer.empty() ? "final"
+                       : number      ? fmt::format("layer_{:0>2}", layer)
+                                     : layer;
   if (std::find(names.begin(), names.end(), wanted) != names.end()) return wanted;
   throw Error(ErrorCode::kNotFound, folder.string(),
               fmt::format("there are no vectors '{}' in it", wanted),

@@ -183,6 +183,8 @@ def main():
     parser.add_argument("--sample", type=float, default=1e-4)
     parser.add_argument("texts", nargs="+")
     options = parser.parse_args()
+    if not glob.glob(os.path.join(options.similarity, "EN-*.txt")):
+        parser.error(f"no EN-*.txt in {options.similarity}")
     os.makedirs(options.work, exist_ok=True)
     options.words = os.path.join(options.work, "words.txt")
     make_words(options.texts, options.words)

@@ -31,6 +31,14 @@ void check(UErrorCode status) {
               "install the data of ICU (Debian: libicu72)");
 }
 
+std::unique_ptr<UBreakIterator, CloseIterator> open_iterator() {
+  UErrorCode status = U_ZERO_ERROR;
+  std::unique_ptr<UBreakIterator, CloseIterator> iterator(
+      ubrk_open(UBRK_WORD, "", nullptr, 0, &status));
+  check(status);
+  return iterator;
+}
+
 }  // namespace
 
 std::vector<WordSpan> split_words(std::string_view text) {
@@ -40,9 +48,7 @@ std::vector<WordSpan> split_words(std::string_view text) {
   }
   UErrorCode status = U_ZERO_ERROR;
   // Made once a thread: loading the rules and the dictionary costs more than most texts do.
-  thread_local const std::unique_ptr<UBreakIterator, CloseIterator> iterator(
-      ubrk_open(UBRK_WORD, "", nullptr, 0, &status));
-  check(status);
+  thread_local const std::unique_ptr<UBreakIterator, CloseIterator> iterator = open_iterator();
   const std::unique_ptr<UText, CloseText> view(
       utext_openUTF8(nullptr, text.data(), static_cast<int64_t>(text.size()), &status));
   check(status);
@@ -52,7 +58,11 @@ std::vector<WordSpan> split_words(std::string_view text) {
   int32_t begin = ubrk_first(iterator.get());
   for (int32_t end; (end = ubrk_next(iterator.get())) != UBRK_DONE; begin = end) {
     if (ubrk_getRuleStatus(iterator.get()) < UBRK_WORD_NONE_LIMIT) continue;
-    words.push_back({static_cast<std::size_t>(begin), static_cast<std::size_t>(end)});
+    const WordSpan word = {static_cast<std::size_t>(begin), static_cast<std::size_t>(end)};
+    // Underscores alone pass for a word there.
+    if (text.substr(word.begin, word.end - word.begin).find_first_not_of('_') == text.npos)
+      continue;
+    words.push_back(word);
   }
   return words;
 }

@@ -55,6 +55,7 @@ TEST(Words, BytesThatAreNotUtf8AreInNoWord) {
   EXPECT_EQ(split_words(std::string("a\0b", 3)), (std::vector<WordSpan>{{0, 1}, {2, 3}}));
   EXPECT_TRUE(split_words("").empty());
   EXPECT_TRUE(split_words(" ,.\n").empty());
+  EXPECT_TRUE(split_words("_ __").empty());  // no letter, no digit
 }
 
 TEST(FoldCase, MakesUpperAndLowerCaseOne) {

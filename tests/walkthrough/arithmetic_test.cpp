@@ -12,7 +12,7 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* kText = "The cat sat on the mat. 猫坐在垫子上。";
-constexpr std::size_t kHeads = 3, kWidth = 24, kHeadDim = 8;
+constexpr std::size_t kHeadDim = 8;
 
 class WalkthroughNumbers : public Program {
  protected:

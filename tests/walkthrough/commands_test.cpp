@@ -14,6 +14,7 @@ class WalkthroughCommands : public Program {};
 // Rows of `embed --json`, number for number.
 void expect_rows(const json& printed, const Array& tensor, std::size_t first_row) {
   const std::size_t cols = tensor.shape.back();
+  ASSERT_FALSE(printed.empty());
   for (std::size_t t = 0; t < printed.size(); ++t) {
     ASSERT_EQ(printed[t].size(), cols);
     for (std::size_t c = 0; c < cols; ++c) {
@@ -49,24 +50,25 @@ TEST_F(WalkthroughCommands, VectorsAreThoseOfEmbed) {
   const json data = Exporter(model()).data(text);
   const json printed =
       one_json_of({"embed", "--json", "--threads", "1", "--layers", "all", "--taps",
-                   "q,k,v,attention_heads,attention_out,mlp_out,position", text})["layers"];
+                   "q,k,v,attention_heads,attention_out,mlp_out,position", text});
+  const json &layers = printed.at("layers"), &taps = printed.at("taps");
   const json& attention = data["attention"];
   const std::size_t tokens = data["text"]["ids"].size();
   for (std::size_t k = 0; k < kLayers; ++k) {
     const std::string block = "_0" + std::to_string(k);
-    expect_rows(printed["q" + block], Array(attention["q"]), k * tokens);
-    expect_rows(printed["k" + block], Array(attention["k"]), k * tokens);
-    expect_rows(printed["v" + block], Array(attention["v"]), k * tokens);
-    expect_rows(printed["attention_heads" + block], Array(attention["heads"]), k * tokens);
-    expect_rows(printed["attention_out" + block], Array(data["layers"]["attention_out"]),
+    expect_rows(taps.at("q" + block), Array(attention["q"]), k * tokens);
+    expect_rows(taps.at("k" + block), Array(attention["k"]), k * tokens);
+    expect_rows(taps.at("v" + block), Array(attention["v"]), k * tokens);
+    expect_rows(taps.at("attention_heads" + block), Array(attention["heads"]), k * tokens);
+    expect_rows(taps.at("attention_out" + block), Array(data["layers"]["attention_out"]),
                 k * tokens);
-    expect_rows(printed["mlp_out" + block], Array(data["layers"]["mlp_out"]), k * tokens);
+    expect_rows(taps.at("mlp_out" + block), Array(data["layers"]["mlp_out"]), k * tokens);
   }
   for (std::size_t k = 0; k <= kLayers; ++k) {
-    expect_rows(printed[std::to_string(k)], Array(data["layers"]["residual"]), k * tokens);
+    expect_rows(layers.at(std::to_string(k)), Array(data["layers"]["residual"]), k * tokens);
   }
-  expect_rows(printed["final"], Array(data["layers"]["final"]), 0);
-  expect_rows(printed["position"], Array(data["positions"]["text"]), 0);
+  expect_rows(layers.at("final"), Array(data["layers"]["final"]), 0);
+  expect_rows(taps.at("position"), Array(data["positions"]["text"]), 0);
 }
 
 TEST_F(WalkthroughCommands, NeighboursAreThoseOfNearest) {

@@ -39,6 +39,13 @@ std::unique_ptr<UBreakIterator, CloseIterator> open_iterator() {
   return iterator;
 }
 
+std::unique_ptr<UCaseMap, CloseCaseMap> open_case_map() {
+  UErrorCode status = U_ZERO_ERROR;
+  std::unique_ptr<UCaseMap, CloseCaseMap> map(ucasemap_open("", U_FOLD_CASE_DEFAULT, &status));
+  check(status);
+  return map;
+}
+
 }  // namespace
 
 std::vector<WordSpan> split_words(std::string_view text) {
@@ -73,9 +80,7 @@ std::string fold_case(std::string_view text) {
     throw std::invalid_argument("a text of 512 MiB or more cannot be case-folded");
   }
   UErrorCode status = U_ZERO_ERROR;
-  const std::unique_ptr<UCaseMap, CloseCaseMap> map(
-      ucasemap_open("", U_FOLD_CASE_DEFAULT, &status));
-  check(status);
+  thread_local const std::unique_ptr<UCaseMap, CloseCaseMap> map = open_case_map();
   std::string folded(text.size() + 16, '\0');
   for (;;) {
     const int32_t needed =

@@ -5,6 +5,7 @@
 #include "cli/command.h"
 #include "kernels/dispatch.h"
 #include "tokenizer/parts.h"
+#include "tokenizer/split.h"
 #include "walkthrough/chapters.h"
 
 namespace glassgpt::walkthrough {
@@ -82,18 +83,6 @@ ordered_json merges_json(const Tokenizer& tokenizer) {
   return encode_u16(shape, numbers);
 }
 
-const char* pattern_name(SplitPattern pattern) {
-  switch (pattern) {
-    case SplitPattern::kGpt2:
-      return "gpt2";
-    case SplitPattern::kCl100k:
-      return "cl100k";
-    case SplitPattern::kO200k:
-      return "o200k";
-  }
-  return "gpt2";
-}
-
 }  // namespace
 
 void add_text(Document& document, const Subject& subject) {
@@ -155,7 +144,7 @@ void add_bpe(Document& document, const Subject& subject, const json& examples) {
   const SplitPattern pattern = subject.tokenizer.pattern();
   ordered_json& chapter = document.json["bpe"];
   chapter = {{"command", subject.command("tokenize --json --merges")},
-             {"pattern", pattern_name(pattern)},
+             {"pattern", tokenizer::pattern_name(pattern)},
              {"regex", pattern == SplitPattern::kGpt2 ? ordered_json(kGpt2Regex) : nullptr},
              {"pieces", replay.pieces(subject.text)},
              {"tokens", ordered_json::object()},

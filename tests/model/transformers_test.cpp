@@ -26,9 +26,6 @@ std::string type_name(StorageType type) {
 }
 
 const char* transformers_python() { return std::getenv("GLASSGPT_TRANSFORMERS_PYTHON"); }
-constexpr const char* kNoTransformers =
-    "GLASSGPT_TRANSFORMERS_PYTHON names no Python with transformers: see "
-    "scripts/test_transformers.sh";
 
 // Every layer of as many tokens as the context holds, computed by both.
 void expect_transformers_computes_the_same(const std::filesystem::path& saved) {
@@ -65,14 +62,16 @@ void expect_transformers_computes_the_same(const std::filesystem::path& saved) {
 class TransformersPeer : public ::testing::TestWithParam<Saved> {};
 
 TEST_P(TransformersPeer, ComputesTheSameFromWhatWeSave) {
-  if (transformers_python() == nullptr) GTEST_SKIP() << kNoTransformers;
+  if (transformers_python() == nullptr)
+    GTEST_SKIP() << "needs transformers: scripts/test_transformers.sh";
   const TemporaryDirectory directory;
   make_test_model(config_named(GetParam().name), 11).model.save(directory.path(), GetParam().type);
   expect_transformers_computes_the_same(directory.path());
 }
 
 TEST(TransformersPeer, ComputesTheSameFromTheBundledWeights) {
-  if (transformers_python() == nullptr) GTEST_SKIP() << kNoTransformers;
+  if (transformers_python() == nullptr)
+    GTEST_SKIP() << "needs transformers: scripts/test_transformers.sh";
   expect_transformers_computes_the_same(std::filesystem::path(GLASSGPT_SOURCE_DIR) / "weights" /
                                         "mini");
 }

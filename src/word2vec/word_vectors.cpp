@@ -5,8 +5,9 @@
 #include <numeric>
 #include <stdexcept>
 
+#include "glassgpt/model.h"
+#include "glassgpt/nearest.h"
 #include "glassgpt/word2vec.h"
-#include "kernels/dispatch.h"
 
 namespace glassgpt {
 
@@ -39,22 +40,15 @@ std::vector<WordVectors::Neighbour> WordVectors::nearest(
                                 std::to_string(query.size()) + " numbers, expected " +
                                 std::to_string(dim_));
   }
-  std::vector<float> cosines(size());
-  kernels::active_kernels().cosine_similarity(size(), dim_, query.data(), values_.data(), dim_,
-                                              cosines.data());
-  std::vector<std::size_t> order;
-  for (std::size_t word = 0; word < size(); ++word) {
-    // A cosine that is no number has no place in an order.
-    if (std::isnan(cosines[word])) continue;
-    if (std::find(left_out.begin(), left_out.end(), word) == left_out.end()) order.push_back(word);
-  }
-  count = std::min(count, order.size());
-  std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count), order.end(),
-                    [&](std::size_t a, std::size_t b) {
-                      return cosines[a] != cosines[b] ? cosines[a] > cosines[b] : a < b;
-                    });
+  if (size() == 0) return {};
+  // Enough to spare those that are left out.
+  const auto rows = nearest_rows({values_.data(), size(), dim_, dim_, false}, query,
+                                 count + left_out.size(), default_threads())[0];
   std::vector<Neighbour> found;
-  for (std::size_t i = 0; i < count; ++i) found.push_back({order[i], cosines[order[i]]});
+  for (const glassgpt::Neighbour& near : rows) {
+    const bool out = std::find(left_out.begin(), left_out.end(), near.row) != left_out.end();
+    if (!out && found.size() < count) found.push_back({near.row, static_cast<float>(near.cosine)});
+  }
   return found;
 }
 

@@ -1,13 +1,11 @@
 // embed -o DIR that is killed, interrupted, out of disk space, or started twice.
 #include <signal.h>
-#include <sys/mount.h>
 
-#include <cerrno>
-#include <cstring>
 #include <fstream>
 #include <map>
 
 #include "program.h"
+#include "tests/io/small_disk.h"
 
 namespace glassgpt::testing {
 namespace {
@@ -161,10 +159,8 @@ TEST_F(ResumedEmbedding, AFileAtItsSizeLimitIsAnErrorFromWhichItGoesOn) {
 }
 
 TEST_F(ResumedEmbedding, AFullDiskIsAnErrorFromWhichItGoesOn) {
-  fs::create_directory(path("disk"));
-  if (::mount("tmpfs", path("disk").c_str(), "tmpfs", 0, "size=512k") != 0) {
-    GTEST_SKIP() << "no tmpfs can be mounted here: " << std::strerror(errno);
-  }
+  SmallDisk disk(path("disk"), "512k");
+  if (!disk.mounted()) GTEST_SKIP() << "no tmpfs can be mounted here: " << disk.why();
   ASSERT_EQ(run_with_input(command("whole"), texts_).code, 0);
   const ProgramRun run = run_with_input(command("disk/out", {"-q"}), texts_);
   expect_failure(run, 1, "No space left");
@@ -173,10 +169,9 @@ TEST_F(ResumedEmbedding, AFullDiskIsAnErrorFromWhichItGoesOn) {
   // Still full: the same error again, and nothing is lost.
   expect_failure(run_with_input(command("disk/out", {"-q", "--resume"}), texts_), 1,
                  "No space left");
-  ASSERT_EQ(::mount("tmpfs", path("disk").c_str(), "tmpfs", MS_REMOUNT, "size=8m"), 0);
+  ASSERT_TRUE(disk.resize("8m"));
   EXPECT_EQ(run_with_input(command("disk/out", {"--resume"}), texts_).code, 0);
   EXPECT_EQ(files("disk/out"), files("whole"));
-  ::umount(path("disk").c_str());
 }
 
 TEST_F(ResumedEmbedding, GivingTheFilesTheirNamesCanBeDoneAgain) {

@@ -1,13 +1,11 @@
 // A run on a file system that is really full: a small tmpfs of the test's own, where it may mount
 // one.
 #include <gtest/gtest.h>
-#include <sys/mount.h>
 
-#include <cerrno>
-#include <cstring>
 #include <fstream>
 
 #include "glassgpt/error.h"
+#include "tests/io/small_disk.h"
 #include "tests/train/tiny_run.h"
 #include "train/checkpoint.h"
 
@@ -19,26 +17,20 @@ namespace fs = std::filesystem;
 class FullDisk : public ::testing::Test {
  protected:
   void SetUp() override {
-    fs::create_directory(disk());
-    mounted_ = ::mount("tmpfs", disk().c_str(), "tmpfs", 0, "size=2m") == 0;
-    if (!mounted_) GTEST_SKIP() << "no tmpfs can be mounted here: " << std::strerror(errno);
-  }
-  void TearDown() override {
-    if (mounted_) ::umount(disk().c_str());
+    if (!disk_.mounted()) GTEST_SKIP() << "no tmpfs can be mounted here: " << disk_.why();
   }
 
-  fs::path disk() const { return directory_ / "disk"; }
   // Until nothing goes in.
   void fill() const {
-    std::ofstream filler(disk() / "filler", std::ios::binary);
+    std::ofstream filler(disk_.path() / "filler", std::ios::binary);
     const std::string block(4096, 'x');
     while (filler.write(block.data(), 4096).flush()) continue;
   }
-  void free() const { fs::remove(disk() / "filler"); }
+  void free() const { fs::remove(disk_.path() / "filler"); }
 
   const TemporaryDirectory directory_;
+  const SmallDisk disk_{directory_ / "disk", "2m"};
   const TinyRun run_{directory_.path()};
-  bool mounted_ = false;
 };
 
 TEST_F(FullDisk, CostsNeitherTheRunNorTheLastGoodCheckpoint) {

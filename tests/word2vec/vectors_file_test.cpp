@@ -1,18 +1,16 @@
 // word2vec's files: what is written reads back, here and in gensim and fastText, and what is broken
 // is refused.
 #include <gtest/gtest.h>
-#include <sys/mount.h>
 
 #include <bit>
-#include <cerrno>
 #include <cmath>
-#include <cstring>
 #include <fstream>
 #include <limits>
 
 #include "../io/python.h"
 #include "../io/temporary_directory.h"
 #include "glassgpt/word2vec.h"
+#include "tests/io/small_disk.h"
 
 namespace glassgpt::testing {
 namespace {
@@ -153,18 +151,15 @@ TEST_F(WordVectorsFile, EveryTruncationIsRefused) {
 }
 
 TEST_F(WordVectorsFile, AFullDiskIsAnErrorAndLeavesNothing) {
-  const fs::path disk = directory_ / "disk";
-  fs::create_directory(disk);
-  if (::mount("tmpfs", disk.c_str(), "tmpfs", 0, "size=64k") != 0) {
-    GTEST_SKIP() << "no tmpfs can be mounted here: " << std::strerror(errno);
-  }
+  const SmallDisk small(directory_ / "disk", "64k");
+  if (!small.mounted()) GTEST_SKIP() << "no tmpfs can be mounted here: " << small.why();
+  const fs::path& disk = small.path();
   std::vector<std::string> words;
   for (int i = 0; i < 1000; ++i) words.push_back("word" + std::to_string(i));
   const WordVectors vectors(words, 100, std::vector<float>(100000, 0.125f));
   expect_error([&] { vectors.save_text(disk / "text"); }, ErrorCode::kUnwritable, "text");
   expect_error([&] { vectors.save_binary(disk / "binary"); }, ErrorCode::kUnwritable, "binary");
   EXPECT_TRUE(fs::is_empty(disk));
-  ::umount(disk.c_str());
 }
 
 // gensim as a genuine peer, where it is installed.

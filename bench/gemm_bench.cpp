@@ -165,11 +165,12 @@ std::vector<Implementation> implementations(int threads) {
     all.push_back({"gemm", table->isa, table->isa, {GemmBackend::kSimd, threads, table}});
   const KernelTable* best = tables.back();
   // Elsewhere bfloat16 saves memory and not time.
-  if (std::string_view(best->isa) == "avx512bf16")
-    all.push_back({"gemm_bf16",
-                   best->isa,
-                   best->isa,
-                   {GemmBackend::kSimd, threads, best, kernels::NumberType::kBFloat16}});
+  for (const KernelTable* table : tables)
+    if (std::string_view(table->isa) == "avx512bf16" || std::string_view(table->isa) == "amx")
+      all.push_back({"gemm_bf16",
+                     table->isa,
+                     table->isa,
+                     {GemmBackend::kSimd, threads, table, kernels::NumberType::kBFloat16}});
   all.push_back({"gemm", "blas", best->isa, {GemmBackend::kBlas, threads, best}});
   all.push_back(
       {"gemm", "reference", "scalar", {GemmBackend::kReference, threads, tables.front()}});

@@ -263,7 +263,7 @@ def describe(result):
 
 
 # Slowest first, as the kernels are built.
-ISAS = ("scalar", "neon64", "sse2", "avx2", "avx512", "avx512bf16")
+ISAS = ("scalar", "neon64", "sse2", "avx2", "avx512", "avx512bf16", "amx")
 
 
 def best_measured_isa(results, wanted):
@@ -276,7 +276,7 @@ def best_measured_isa(results, wanted):
 
 def plot(results, roofs, bandwidths, threads, best_isa):
     """The SVG of one number of threads, or nothing where nothing was timed on so many."""
-    shown = {best_isa, "blas", "avx512bf16"}
+    shown = {best_isa, "blas", "avx512bf16", "amx"}
     points = [r for r in results
               if r.failure is None and r.threads == threads and r.implementation in shown]
     roofs = [roof for roof in roofs if roof.threads == threads]

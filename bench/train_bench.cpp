@@ -1,7 +1,7 @@
 // glassgpt_train_bench: times whole training steps over batches of ids from a file.
 // A worker of bench/peers/training.py, and usable by hand:
 //   echo 'train 20' | glassgpt_train_bench MODEL_DIR BATCHES SEQUENCES TOKENS LEARNING_RATE WARMUP
-//   THREADS
+//   THREADS [bf16]
 // BATCHES holds [steps, SEQUENCES, TOKENS + 1] ids, 32 bits each, little endian. Requests come one
 // a line on standard input, replies are one JSON object a line:
 //   train N      the next N steps (the file's batches, again and again): loss, gradient norm, ms
@@ -39,6 +39,7 @@ struct Arguments {
   double learning_rate;
   std::size_t warmup;
   int threads;
+  glassgpt::kernels::NumberType type;
 };
 
 double median(std::vector<double> values) {
@@ -53,7 +54,7 @@ class Worker {
       : arguments_(arguments),
         model_(glassgpt::Model::load(arguments.model)),
         learner_(model_.config(), glassgpt::training::flat_parameters(model_), {},
-                 {glassgpt::kernels::GemmBackend::kAuto, arguments.threads}) {
+                 {.threads = arguments.threads, .type = arguments.type}) {
     schedule_.schedule = glassgpt::LearningRateSchedule::kConstant;
     schedule_.learning_rate = static_cast<float>(arguments.learning_rate);
     schedule_.warmup_steps = arguments.warmup;
@@ -144,14 +145,17 @@ class Worker {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 8) {
+  const bool bf16 = argc == 9 && std::strcmp(argv[8], "bf16") == 0;
+  if (argc != 8 && !bf16) {
     std::cerr << "usage: glassgpt_train_bench MODEL_DIR BATCHES SEQUENCES TOKENS LEARNING_RATE "
-                 "WARMUP THREADS\n";
+                 "WARMUP THREADS [bf16]\n";
     return 2;
   }
   try {
     Worker worker({argv[1], argv[2], std::stoul(argv[3]), std::stoul(argv[4]), std::stod(argv[5]),
-                   std::stoul(argv[6]), std::atoi(argv[7])});
+                   std::stoul(argv[6]), std::atoi(argv[7]),
+                   bf16 ? glassgpt::kernels::NumberType::kBFloat16
+                        : glassgpt::kernels::NumberType::kFloat32});
     std::cout << nlohmann::json({{"ready", std::string("glassgpt ") + GLASSGPT_VERSION},
                                  {"detail", glassgpt::kernels::active_kernels().isa}})
               << std::endl;

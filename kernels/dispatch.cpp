@@ -1,5 +1,13 @@
 #include "kernels/dispatch.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
@@ -17,6 +25,24 @@ GLASSGPT_FOR_EACH_ISA(GLASSGPT_DECLARE_TABLE)
 
 namespace {
 
+#if defined(__x86_64__) && defined(__linux__)
+// Linux saves the tile registers of a process only once it has asked for them. Refused where the
+// kernel is older than 5.16, or an alternate signal stack too small for them.
+bool may_use_tiles() {
+  constexpr long kRequestPermission = 0x1023,
+                 kTileData = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+  static const bool granted = syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+  return granted;
+}
+
+// CPUID leaf 7: AMX-BF16 and AMX-TILE. __builtin_cpu_supports of Debian's Clang does not know them.
+bool cpu_has_amx() {
+  constexpr unsigned kBits = (1u << 22) | (1u << 24);
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0 && (edx & kBits) == kBits;
+}
+#endif
+
 // __builtin_cpu_supports knows what the operating system saves, which a bare CPUID test does not.
 bool cpu_supports(std::string_view isa) {
   if (isa == "scalar" || isa == "neon64") return true;
@@ -28,6 +54,9 @@ bool cpu_supports(std::string_view isa) {
            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
            __builtin_cpu_supports("avx512cd");
   if (isa == "avx512bf16") return cpu_supports("avx512") && __builtin_cpu_supports("avx512bf16");
+#if defined(__linux__)
+  if (isa == "amx") return cpu_supports("avx512bf16") && cpu_has_amx() && may_use_tiles();
+#endif
 #endif
   return false;
 }

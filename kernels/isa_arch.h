@@ -8,7 +8,7 @@
 #define GLASSGPT_ISA_ARCH xsimd::sse2
 #elif defined(GLASSGPT_ISA_AVX2)
 #define GLASSGPT_ISA_ARCH xsimd::fma3<xsimd::avx2>
-#elif defined(GLASSGPT_ISA_AVX512) || defined(GLASSGPT_ISA_AVX512BF16)
+#elif defined(GLASSGPT_ISA_AVX512) || defined(GLASSGPT_ISA_AVX512BF16) || defined(GLASSGPT_ISA_AMX)
 #define GLASSGPT_ISA_ARCH xsimd::avx512bw
 #elif defined(GLASSGPT_ISA_NEON64)
 #define GLASSGPT_ISA_ARCH xsimd::neon64

@@ -6,6 +6,7 @@
 #include "kernels/cross_entropy/cross_entropy_simd.h"
 #include "kernels/embedding/embedding_simd.h"
 #include "kernels/gelu/gelu_simd.h"
+#include "kernels/gemm/gemm_amx.h"
 #include "kernels/gemm/gemm_simd.h"
 #include "kernels/isa_arch.h"
 #include "kernels/kernel_table.h"
@@ -23,13 +24,18 @@ namespace glassgpt::kernels {
 extern const KernelTable GLASSGPT_ISA_TABLE;
 
 using Arch = GLASSGPT_ISA_ARCH;
+#if defined(__AMX_BF16__)
+using GemmBf16 = GemmAmx<Arch>;
+#else
+using GemmBf16 = Gemm<Arch, BFloat16Numbers>;
+#endif
 
 // One line per operation, in the order of KernelTable.
 constinit const KernelTable GLASSGPT_ISA_TABLE = {
     .isa = GLASSGPT_ISA_NAME,
     .lanes = Simd<Arch>::kLanes,
     .gemm = Gemm<Arch, Float32Numbers>::kKernel,
-    .gemm_bf16 = Gemm<Arch, BFloat16Numbers>::kKernel,
+    .gemm_bf16 = GemmBf16::kKernel,
     .layer_norm = layer_norm_simd<Arch>,
     .layer_norm_backward = layer_norm_backward_simd<Arch>,
     .layer_norm_backward_parameters = layer_norm_backward_parameters_simd<Arch>,

@@ -19,7 +19,7 @@
 namespace glassgpt::kernels {
 
 struct KernelTable {
-  const char* isa;    // "scalar", "sse2", "avx2", "avx512", "avx512bf16", "neon64"
+  const char* isa;    // "scalar", "sse2", "avx2", "avx512", "avx512bf16", "amx", "neon64"
   std::size_t lanes;  // floats per vector
   GemmKernel gemm, gemm_bf16;
   LayerNormFn* layer_norm;

@@ -75,7 +75,7 @@ check_tidy() {
 # The kernels' tests go through all instruction sets by themselves; here whole models run on each.
 sweep_isas() {
   local isa result=0
-  for isa in scalar sse2 avx2 avx512 avx512bf16 neon64; do
+  for isa in scalar sse2 avx2 avx512 avx512bf16 amx neon64; do
     if ! GLASSGPT_ISA=$isa "$release/bin/glassgpt" info >/dev/null 2>&1; then
       echo "$isa: skipped, not built or not a feature of this CPU"
       continue

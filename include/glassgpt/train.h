@@ -81,7 +81,10 @@ struct TrainingOptions {
 
   StorageType storage =
       StorageType::kFloat32;  // of the written model.safetensors; checkpoints are always float32
-  int threads = 0;            // 0: default_threads()
+  // What the products of both passes round their factors to. Parameters, gradients and moments are
+  // float32 either way.
+  ComputeType compute = ComputeType::kFloat32;
+  int threads = 0;  // 0: default_threads()
   GemmChoice gemm = GemmChoice::kAuto;
 };
 

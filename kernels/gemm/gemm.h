@@ -16,7 +16,8 @@
 // once. In bfloat16 (simd, auto) A and B are rounded to 8 bits of precision first, to nearest, ties
 // to even: 2^-8 sum |a||b| more. Products are then exact, and are added in float32 in ascending
 // pairs of k, the odd one first, within blocks of 1024. avx512bf16 uses the CPU's own dot product,
-// which takes subnormal numbers for 0; all other bytes are the same on every ISA.
+// which takes subnormal numbers for 0; all other bytes are the same on every ISA but amx, whose
+// instruction adds the products of 32 consecutive k before it adds them to C: see gemm_amx.h.
 //
 // Reproducibility (simd, reference, auto): the bytes of a row of C depend on that row of A, on B
 // and on the ISA alone; not on M, on the other rows, on strides or on threads. blas promises none

@@ -86,15 +86,15 @@ inline void transpose(std::size_t rows, std::size_t cols, const float* src, std:
 
 inline std::size_t smaller(std::size_t a, std::size_t b) noexcept { return a < b ? a : b; }
 
-template <class Arch, template <class> class Numbers>
+template <class Arch, template <class> class Numbers, class Tile = GemmTile<Arch>>
 struct Gemm {
   using S = Simd<Arch>;
   using N = Numbers<Arch>;
   using F32 = typename S::F32;
-  static constexpr std::size_t kRows = GemmTile<Arch>::kRows;
-  static constexpr std::size_t kVectors = GemmTile<Arch>::kVectors;
-  static constexpr std::size_t kPairRows = GemmTile<Arch>::kPairRows;
-  static constexpr std::size_t kQuadRows = GemmTile<Arch>::kQuadRows;
+  static constexpr std::size_t kRows = Tile::kRows;
+  static constexpr std::size_t kVectors = Tile::kVectors;
+  static constexpr std::size_t kPairRows = Tile::kPairRows;
+  static constexpr std::size_t kQuadRows = Tile::kQuadRows;
   static constexpr std::size_t kLanes = S::kLanes;
   static constexpr std::size_t kCols = kVectors * kLanes;
   static constexpr std::size_t kPerWord = N::kPerWord;

@@ -12,6 +12,9 @@ struct RoofProbe {
   // flops_per_iteration in all lanes.
   float (*multiply_add)(std::size_t iterations) noexcept;
   double flops_per_iteration;
+  // The same in bfloat16; null where the ISA has no instruction for it.
+  float (*multiply_add_bf16)(std::size_t iterations) noexcept;
+  double bf16_flops_per_iteration;
   // n is a multiple of 128.
   float (*read)(const float* x, std::size_t n) noexcept;
   void (*copy)(const float* x, float* y, std::size_t n) noexcept;

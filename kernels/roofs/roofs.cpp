@@ -15,7 +15,6 @@
 #include "kernels/built_isas.h"
 #include "kernels/dispatch.h"
 #include "kernels/gemm/gemm.h"
-#include "kernels/roofs/bf16_probe.h"
 
 namespace glassgpt::kernels {
 
@@ -134,12 +133,12 @@ std::size_t probe_floats(const std::vector<MemoryLevel>& levels, const MemoryLev
   return std::max<std::size_t>(bytes / sizeof(float) / 128, 1) * 128;
 }
 
-bool cpu_has_bf16() {
-#if defined(__x86_64__)
-  return __builtin_cpu_supports("avx512bf16");
-#else
-  return false;
-#endif
+void measure_arithmetic(const RoofProbe& probe, int threads, Roofs& roofs) {
+  roofs.gflops[{probe.isa, threads}] =
+      measure_gflops(probe.multiply_add, probe.flops_per_iteration, threads);
+  if (probe.multiply_add_bf16 != nullptr)
+    roofs.bf16_gflops[{probe.isa, threads}] =
+        measure_gflops(probe.multiply_add_bf16, probe.bf16_flops_per_iteration, threads);
 }
 
 }  // namespace
@@ -170,12 +169,7 @@ Roofs measure_roofs(const std::vector<int>& threads) {
   roofs.memory = memory_levels();
   const std::vector<const RoofProbe*> probes = supported_probes();
   for (const int count : threads) {
-    for (const RoofProbe* probe : probes)
-      roofs.gflops[{probe->isa, count}] =
-          measure_gflops(probe->multiply_add, probe->flops_per_iteration, count);
-    if (kBf16Probe.dot != nullptr && cpu_has_bf16())
-      roofs.bf16_gflops[{"avx512bf16", count}] =
-          measure_gflops(kBf16Probe.dot, kBf16Probe.flops_per_iteration, count);
+    for (const RoofProbe* probe : probes) measure_arithmetic(*probe, count, roofs);
     for (MemoryLevel& level : roofs.memory) {
       const auto measured = [&](Traffic traffic) {
         return measure_gbps(*probes.back(), count,
@@ -197,12 +191,7 @@ Roofs measure_quick_roofs(const std::string& isa, int threads) {
   roofs.memory = memory_levels();
   const std::vector<const RoofProbe*> probes = supported_probes();
   for (const RoofProbe* probe : probes)
-    if (probe->isa == isa)
-      roofs.gflops[{isa, threads}] =
-          measure_gflops(probe->multiply_add, probe->flops_per_iteration, threads);
-  if (isa == "avx512bf16" && kBf16Probe.dot != nullptr)
-    roofs.bf16_gflops[{isa, threads}] =
-        measure_gflops(kBf16Probe.dot, kBf16Probe.flops_per_iteration, threads);
+    if (probe->isa == isa) measure_arithmetic(*probe, threads, roofs);
   for (MemoryLevel& level : roofs.memory)
     level.read_gbps[threads] =
         measure_gbps(*probes.back(), threads,

@@ -27,6 +27,7 @@ struct CommonOptions {
   std::string isa;
   std::string gemm = "auto";
   std::string dtype = "f32";
+  bool dtype_given = false;  // by the user: a resumed run has one of its own
   bool json = false;
   bool quiet = false;
 

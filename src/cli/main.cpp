@@ -72,7 +72,7 @@ void add_common_options(CLI::App& app, CommonOptions& common) {
   app.add_option(
          "--isa", common.isa,
          "instruction set of the kernels, as GLASSGPT_ISA: scalar, sse2, avx2, avx512, avx512bf16, "
-         "neon64 "
+         "amx, neon64 "
          "(default: the best that the CPU has)")
       ->type_name("NAME")
       ->group(group);
@@ -82,6 +82,7 @@ void add_common_options(CLI::App& app, CommonOptions& common) {
       ->group(group);
   app.add_option("--dtype", common.dtype,
                  "what matrix products round their factors to; sums are float32")
+      ->each([&common](const std::string&) { common.dtype_given = true; })
       ->check(one_of({"f32", "bf16"}))
       ->capture_default_str()
       ->group(group);

@@ -179,9 +179,7 @@ class Train : public Command {
     if (storage_ == "f32") options.storage = StorageType::kFloat32;
     if (storage_ == "f16") options.storage = StorageType::kFloat16;
     if (storage_ == "bf16") options.storage = StorageType::kBFloat16;
-    if (common.compute_type() != ComputeType::kFloat32)
-      throw Error(ErrorCode::kUnavailable, "", "glassgpt trains in float32 alone",
-                  "leave --dtype bf16 to embed, evaluate, generate and profile");
+    if (common.dtype_given) options.compute = common.compute_type();
     options.threads = common.threads;
     options.gemm = common.gemm_choice();
     if (options.corpus.empty()) throw UsageError("no corpus: name text files with --corpus");

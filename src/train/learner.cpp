@@ -35,10 +35,12 @@ void check_batch(const Batch& batch, std::span<const kernels::TokenId> targets, 
 
 }  // namespace
 
-kernels::GemmOptions gemm_options(GemmChoice choice, int threads) {
+kernels::GemmOptions gemm_options(GemmChoice choice, int threads, ComputeType compute) {
   using kernels::GemmBackend;
   kernels::GemmOptions options;
   options.threads = threads;
+  options.type = compute == ComputeType::kBFloat16 ? kernels::NumberType::kBFloat16
+                                                   : kernels::NumberType::kFloat32;
   switch (choice) {
     case GemmChoice::kAuto:
       options.backend = GemmBackend::kAuto;

@@ -13,7 +13,8 @@
 
 namespace glassgpt::training {
 
-kernels::GemmOptions gemm_options(GemmChoice choice, int threads);
+kernels::GemmOptions gemm_options(GemmChoice choice, int threads,
+                                  ComputeType compute = ComputeType::kFloat32);
 
 class Learner {
  public:

@@ -46,6 +46,7 @@ void visit_fields(Options& options, const Visit& visit) {
 
 constexpr const char* kSchedules[] = {"cosine", "constant"};
 constexpr const char* kStorageTypes[] = {"float32", "float16", "bfloat16"};
+constexpr const char* kComputeTypes[] = {"float32", "bfloat16"};
 
 template <class Enum, std::size_t n>
 Enum enum_from(const json& value, const char* const (&names)[n]) {
@@ -70,8 +71,10 @@ void read_fields(const json& object, TrainingOptions& options) {
   options.init = object.at("init").get<std::string>();
   options.schedule = enum_from<LearningRateSchedule>(object.at("schedule"), kSchedules);
   options.storage = enum_from<StorageType>(object.at("storage"), kStorageTypes);
+  // A run of an earlier version does not know the newer fields: their defaults do what it did.
+  if (object.contains("compute"))
+    options.compute = enum_from<ComputeType>(object["compute"], kComputeTypes);
   visit_fields(options, [&](const char* name, auto& field) {
-    // A run of an earlier version does not know the newer fields: their defaults do what it did.
     if (object.contains(name)) field = object[name].get<std::remove_reference_t<decltype(field)>>();
   });
 }
@@ -154,6 +157,11 @@ void check_options(const TrainingOptions& options) {
   if (options.config) options.config->validate();
   if (options.steps == 0) bad("steps", options.steps, "at least 1");
   if (options.threads < 0) bad("threads", options.threads, "0 or more");
+  if (options.compute == ComputeType::kBFloat16 && options.gemm != GemmChoice::kAuto &&
+      options.gemm != GemmChoice::kSimd) {
+    throw std::invalid_argument(
+        "TrainingOptions: compute is bfloat16, expected gemm to be auto or simd");
+  }
   check_rates(options);
 }
 
@@ -162,6 +170,7 @@ void write_training_options(const TrainingOptions& options, const fs::path& run)
               {"init", absolute_text(options.init)},
               {"schedule", kSchedules[static_cast<int>(options.schedule)]},
               {"storage", kStorageTypes[static_cast<int>(options.storage)]},
+              {"compute", kComputeTypes[static_cast<int>(options.compute)]},
               {"corpus", json::array()},
               {"valid", json::array()}};
   for (const CorpusSource& source : options.corpus) {

@@ -116,8 +116,6 @@ TEST_F(Program, Bfloat16ChangesTheVectorsALittleAndWantsOurProduct) {
   for (const std::string gemm : {"blas", "reference"})
     expect_failure(run_glassgpt({"embed", "--dtype", "bf16", "--gemm", gemm, "text"}), 2,
                    "--dtype bf16");
-  expect_failure(run_glassgpt({"train", "--dtype", "bf16", "--corpus", "x", "-o", "y"}), 1,
-                 "trains in float32");
 }
 
 TEST_F(Program, ClosedOrFullStandardOutputIsAnError) {

@@ -133,4 +133,4 @@ def test_every_object_says_what_it_is(model, vectors):
 def test_the_package_says_its_version_and_what_computes():
     assert glassgpt.__version__ == "0.1.0"
     assert glassgpt.default_threads() >= 1
-    assert glassgpt.isa() in ("scalar", "sse2", "avx2", "avx512", "avx512bf16", "neon64")
+    assert glassgpt.isa() in ("scalar", "sse2", "avx2", "avx512", "avx512bf16", "amx", "neon64")

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <memory>
 #include <string>
 
 #include "tests/train/reference_loss.h"
@@ -138,19 +139,48 @@ TEST(Backward, ComparisonRejectsAWrongGradient) {
 TEST(Backward, BytesDoNotDependOnThreads) {
   const ModelConfig config = small_model();
   const TinyBatch batch = random_batch(config, {48, 48, 31, 48, 7, 48}, 6);
-  std::vector<float> expected;
-  for (const int threads : {1, 2, 3, 4}) {
-    Learner learner(config, random_parameters(config, 7), AdamWOptions{},
-                    {kernels::GemmBackend::kAuto, threads});
-    for (std::size_t step = 1; step <= 3; ++step) {
-      learner.accumulate(batch.batch(), batch.targets, 1e-3f);
-      learner.update(step, 1e-2);
+  for (const ComputeType compute : {ComputeType::kFloat32, ComputeType::kBFloat16}) {
+    std::vector<float> expected;
+    for (const int threads : {1, 2, 3, 4}) {
+      Learner learner(config, random_parameters(config, 7), AdamWOptions{},
+                      training::gemm_options(GemmChoice::kAuto, threads, compute));
+      for (std::size_t step = 1; step <= 3; ++step) {
+        learner.accumulate(batch.batch(), batch.targets, 1e-3f);
+        learner.update(step, 1e-2);
+      }
+      if (expected.empty()) expected = learner.parameters();
+      EXPECT_EQ(std::memcmp(expected.data(), learner.parameters().data(),
+                            expected.size() * sizeof(float)),
+                0)
+          << threads << " threads";
     }
-    if (expected.empty()) expected = learner.parameters();
-    EXPECT_EQ(
-        std::memcmp(expected.data(), learner.parameters().data(), expected.size() * sizeof(float)),
-        0)
-        << threads << " threads";
+  }
+}
+
+// Each factor is rounded to 8 bits, which changes a product by 2^-8 of it at most, and the longest
+// way to a gradient goes through about a dozen. Exactly float32's gradients would mean that the
+// option does nothing.
+TEST(Backward, BFloat16IsNearFloat32AndNotFloat32) {
+  const ModelConfig config = small_model();
+  const TinyBatch batch = random_batch(config, {48, 48, 31}, 10);
+  const auto run = [&](ComputeType compute) {
+    auto learner = std::make_unique<Learner>(config, random_parameters(config, 11), AdamWOptions{},
+                                             training::gemm_options(GemmChoice::kAuto, 2, compute));
+    learner->accumulate(batch.batch(), batch.targets, 1e-2f);
+    return learner;
+  };
+  const auto exact = run(ComputeType::kFloat32), rounded = run(ComputeType::kBFloat16);
+  const std::vector<double> expected(exact->gradients().begin(), exact->gradients().end());
+  for (const TensorLayout::Entry& entry : exact->layout().entries) {
+    if (!entry.trained) continue;
+    double difference = 0, size = 0;
+    for (std::size_t i = entry.offset; i < entry.offset + entry.size; ++i) {
+      difference += std::pow(expected[i] - double{rounded->gradients()[i]}, 2);
+      size += expected[i] * expected[i];
+    }
+    const double error = std::sqrt(difference / size);
+    EXPECT_LT(error, 12.0 / 256) << entry.name;
+    EXPECT_GT(error, 1e-4) << entry.name;
   }
 }
 

@@ -249,6 +249,26 @@ TEST(Trainer, AResumedRunNeedsNeitherItsInitialModelNorItsOptions) {
   EXPECT_EQ(run.model_bytes("second"), expected);
 }
 
+TEST(Trainer, BFloat16IsKeptByAResumedRunAndLearnsAsMuch) {
+  const TemporaryDirectory directory;
+  const TinyRun run(directory.path());
+  const double loss = train(run.options("float32")).loss;
+  TrainingOptions options = run.options("bfloat16");
+  options.compute = ComputeType::kBFloat16;
+  const double rounded_loss = train(options).loss;
+  EXPECT_NEAR(rounded_loss, loss, 0.02 * loss);
+  const std::string expected = run.model_bytes("bfloat16");
+  EXPECT_NE(expected, run.model_bytes("float32"));
+
+  fs::remove(training::checkpoint_path(directory / "bfloat16", 30));
+  TrainingOptions stored = load_training_options(directory / "bfloat16");
+  EXPECT_EQ(stored.compute, ComputeType::kBFloat16);
+  stored.resume = true;
+  stored.threads = 2;
+  EXPECT_EQ(train(stored).first_step, 28u);
+  EXPECT_EQ(run.model_bytes("bfloat16"), expected);
+}
+
 TEST(Trainer, RefusesWhatMakesNoSense) {
   const TemporaryDirectory directory;
   const TinyRun run(directory.path());
@@ -268,6 +288,10 @@ TEST(Trainer, RefusesWhatMakesNoSense) {
   expect_invalid("beta2", [](TrainingOptions& o) { o.beta2 = 1; });
   expect_invalid("weight", [](TrainingOptions& o) { o.corpus[0].weight = 0; });
   expect_invalid("config", [](TrainingOptions& o) { o.config.reset(); });
+  expect_invalid("compute", [](TrainingOptions& o) {
+    o.compute = ComputeType::kBFloat16;
+    o.gemm = GemmChoice::kBlas;
+  });
 
   TrainingOptions options = run.options("bad");
   options.corpus[0].path = directory / "nothing";

@@ -243,7 +243,9 @@ class Embed : public Command {
     }
     if (!plot_.empty()) throw UsageError("--plot is the work of one process");
     std::error_code error;
-    if (!arguments.empty() || !fs::is_regular_file(text_.input, error)) {
+    const bool named = arguments.empty() && !text_.input.empty() && text_.input != "-";
+    // One that is not there says so when it is opened.
+    if (!named || (fs::exists(text_.input, error) && !fs::is_regular_file(text_.input, error))) {
       throw UsageError(
           "several processes read their texts from a file that all of them see: name it with "
           "--input FILE");

@@ -36,8 +36,10 @@ Launch launched_as() noexcept {
   return {};
 }
 
-void wait_for_turn_to_fail(const Launch& launch) noexcept {
-  std::this_thread::sleep_for(std::chrono::milliseconds(500) * std::min(launch.rank, 4));
+void wait_for_turn_to_fail(const Launch& launch, bool told_to_end) noexcept {
+  using namespace std::chrono_literals;
+  // Open MPI kills a second after SIGTERM.
+  std::this_thread::sleep_for(500ms * std::min(launch.rank, 4) + (told_to_end ? 1500ms : 0ms));
 }
 
 }  // namespace glassgpt::distributed

@@ -39,7 +39,8 @@ class Session {
 };
 
 // Where all processes fail alike one message is enough: returns at once on rank 0, and late enough
-// on the others that rank 0 has ended them before.
-void wait_for_turn_to_fail(const Launch& launch) noexcept;
+// on the others that rank 0 has ended them before. A process that was told to end (SIGTERM) waits
+// for longer than launchers wait before they kill: most often another one has failed, and said so.
+void wait_for_turn_to_fail(const Launch& launch, bool told_to_end) noexcept;
 
 }  // namespace glassgpt::distributed

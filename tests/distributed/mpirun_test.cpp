@@ -123,7 +123,7 @@ class MpirunEmbed : public Mpirun {
     std::string texts;
     for (int i = 0; i < 300; ++i) {
       nlohmann::json object = {{"text", i % 17 == 0   ? ""
-                                        : i % 41 == 3 ? std::string(3000, 'a' + i % 5)
+                                        : i % 41 == 3 ? std::string(3000, "abcde"[i % 5])
                                         : i % 2 == 0 ? "The cat sat on the mat. 猫坐在垫子上。"
                                                      : "A bank with money " + std::to_string(i)}};
       if (i % 3 != 0) object["id"] = "text-" + std::to_string(i);

@@ -39,6 +39,8 @@ install_packages() {
   local packages=("${build_packages[@]}" libgtest-dev libbenchmark-dev clang-format-14 clang-tidy-14 libomp-14-dev
     # The Python package, what its tests need, and the libraries that its examples feed.
     python3-dev pybind11-dev python3-numpy python3-pytest mypy python3-pandas python3-sklearn python3-faiss python3-hnswlib)
+  # Several processes of one run.
+  packages+=(libopenmpi-dev openmpi-bin)
   # The browser in which the walkthrough's page is tested.
   packages+=(chromium chromium-driver python3-selenium)
   # Those that read and are compared with our word vectors.
@@ -49,7 +51,7 @@ install_packages() {
 }
 
 build_release() {
-  configure "$release" -DCMAKE_BUILD_TYPE=Release -DGLASSGPT_WERROR=ON -DGLASSGPT_PYTHON=ON && cmake --build "$release" --parallel "$jobs"
+  configure "$release" -DCMAKE_BUILD_TYPE=Release -DGLASSGPT_WERROR=ON -DGLASSGPT_PYTHON=ON -DGLASSGPT_MPI=ON && cmake --build "$release" --parallel "$jobs"
 }
 
 our_sources() { find include src kernels tests bench \( -name '*.h' -o -name '*.cpp' \) -print0; }
@@ -104,7 +106,7 @@ test_asan_ubsan() {
 
 # The tests whose name says that they use threads; the others would only run slower.
 test_tsan() {
-  build_preset tsan --target glassgpt_kernels_tests model_test tokenizer_test train_tests &&
+  build_preset tsan --target glassgpt_kernels_tests model_test tokenizer_test train_tests distributed_tests &&
     TSAN_OPTIONS="ignore_noninstrumented_modules=1 halt_on_error=1" \
       OMP_TOOL_LIBRARIES=/usr/lib/llvm-14/lib/libarcher.so \
       ctest --test-dir "$work/tsan" --output-on-failure --no-tests=error -R 'Thread'

@@ -86,6 +86,9 @@ struct TrainingOptions {
   ComputeType compute = ComputeType::kFloat32;
   int threads = 0;  // 0: default_threads()
   GemmChoice gemm = GemmChoice::kAuto;
+  // Of several processes (docs/distributed.md) each keeps its share of the optimizer's state alone.
+  // Changes memory, not the result.
+  bool shard_optimizer = false;
 };
 
 // The options of an earlier run in `output` (what train() stored in training.json), so that
@@ -145,6 +148,7 @@ struct TrainingSummary {
   std::optional<ValidationReport> validation;  // the last one
   double best_bits_per_byte = 0;               // 0: never evaluated
   std::filesystem::path model;                 // the directory with the final model: `output`
+  std::uint64_t bytes_sent = 0;                // by this process, to the others of its run
 };
 
 // Trains. `output` becomes a model directory (config.json, tokenizer.json, model.safetensors,

@@ -11,6 +11,10 @@
 #include "glassgpt/model.h"
 #include "glassgpt/tokenizer.h"
 
+namespace glassgpt::distributed {
+class Communicator;
+}
+
 namespace glassgpt::cli {
 
 // The command line itself is wrong, whatever the files say: exit code 2. What depends on files, on
@@ -30,6 +34,7 @@ struct CommonOptions {
   bool dtype_given = false;  // by the user: a resumed run has one of its own
   bool json = false;
   bool quiet = false;
+  distributed::Communicator* ranks = nullptr;  // of the run; never null in Command::run()
 
   GemmChoice gemm_choice() const;
   ComputeType compute_type() const;
@@ -48,6 +53,8 @@ class Command {
  public:
   virtual ~Command() = default;
   virtual CommandInfo info() const = 0;
+  // Whether several processes, started together, can share its work.
+  virtual bool runs_distributed() const { return false; }
   virtual void add_options(CLI::App& app) = 0;
   // `arguments` is what is not an option: texts, ids or files.
   virtual void run(const CommonOptions& common, const std::vector<std::string>& arguments) = 0;

@@ -8,6 +8,7 @@
 
 #include "cli/command.h"
 #include "cli/display.h"
+#include "cli/embed_blocks.h"
 #include "cli/embed_center.h"
 #include "cli/embed_pipeline.h"
 #include "cli/embed_plot.h"
@@ -19,6 +20,7 @@
 #include "cli/sha256.h"
 #include "cli/text_source.h"
 #include "cli/text_vectors.h"
+#include "distributed/communicator.h"
 #include "glassgpt/error.h"
 #include "io/file.h"
 #include "kernels/dispatch.h"
@@ -53,6 +55,8 @@ class Embed : public Command {
         "  glassgpt embed --unit text --pool mean --normalize --input texts.jsonl -o v.npz\n"};
   }
 
+  bool runs_distributed() const override { return true; }
+
   void add_options(CLI::App& app) override {
     add_selection_options(app);
     add_output_options(app);
@@ -63,6 +67,8 @@ class Embed : public Command {
   void run(const CommonOptions& common, const std::vector<std::string>& arguments) override {
     resolve_format(common);
     check_options();
+    distributed::Communicator& ranks = *common.ranks;
+    if (!ranks.is_alone()) check_shareable(arguments);
     TextSource source(text_, arguments);
     const fs::path directory = model_directory(common);
     const ModelConfig config = read_config(directory / "config.json");
@@ -70,19 +76,32 @@ class Embed : public Command {
     const Tokenizer tokenizer = tokenizer_.load(common);
     EmbedOptions options = embed_options(config);
     if (dry_run_) {
-      print_dry_run(common, source, tokenizer, options, kinds);
+      if (ranks.is_first()) print_dry_run(common, source, tokenizer, options, kinds);
       return;
     }
-    if (format_ == "npy") io::make_directories(output_);
-    const OutputLock lock(output_);
+    if (format_ == "npy" && ranks.is_first()) io::make_directories(output_);
+    const OutputLock lock(ranks.is_first() ? output_ : "");
     const Model model = Model::load(directory);
     check_tokenizer_fits(tokenizer, model, directory);
     ExtractionOptions extraction{pooling(), {}, normalize_};
     if (!center_.empty()) extraction.center = load_center(center_, kinds);
-    Progress progress(common.quiet);
+    Progress progress(common.quiet || !ranks.is_first());
     EmbedTarget target{output_, kinds, out_dtype_ == "f16", &tokenizer, {}};
     if (is_array_format()) {
       target.provenance = {hashes(directory), described_options(common, options, extraction)};
+    }
+    if (!ranks.is_alone() || (resume_ && was_in_blocks(output_))) {
+      embed_in_blocks({model,
+                       tokenizer,
+                       options,
+                       common.forward(),
+                       std::move(extraction),
+                       target,
+                       {resume_, checkpoint_seconds_},
+                       text_.input,
+                       [&] { return std::make_unique<TextSource>(text_, arguments); }},
+                      ranks, progress);
+      return;
     }
     FolderStart start = open_writer(target);
     if (start.complete) {
@@ -213,6 +232,24 @@ class Embed : public Command {
       throw UsageError("--plot needs the rows from the first on, which --resume does not compute");
     }
     if (stride_ > 0 && truncate_ != "window") throw UsageError("--stride needs --truncate window");
+  }
+
+  // What several processes can do together: each reads its texts where they begin, and writes rows
+  // where they belong.
+  void check_shareable(const std::vector<std::string>& arguments) const {
+    if (format_ != "npy" && !dry_run_) {
+      throw UsageError("several processes write a folder of npy files together, no " + format_ +
+                       "; name a folder with -o");
+    }
+    if (!plot_.empty()) throw UsageError("--plot is the work of one process");
+    std::error_code error;
+    const bool named = arguments.empty() && !text_.input.empty() && text_.input != "-";
+    // One that is not there says so when it is opened.
+    if (!named || (fs::exists(text_.input, error) && !fs::is_regular_file(text_.input, error))) {
+      throw UsageError(
+          "several processes read their texts from a file that all of them see: name it with "
+          "--input FILE");
+    }
   }
 
   std::vector<VectorKind> selected_kinds(const ModelConfig& config) const {

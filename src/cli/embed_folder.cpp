@@ -11,8 +11,7 @@
 #include <future>
 #include <optional>
 
-#include "cli/embed_journal.h"
-#include "cli/embed_writers.h"
+#include "cli/embed_folder.h"
 #include "cli/output.h"
 #include "glassgpt/error.h"
 #include "io/file.h"
@@ -24,18 +23,7 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::ordered_json;
 
-constexpr const char* kRowsFile = "rows.jsonl";
 constexpr const char* kManifestFile = "manifest.json";
-constexpr const char* kJournalFile = "resume.json";
-
-ordered_json made_by(const EmbedTarget& target) {
-  EmbedProgress nothing;
-  ordered_json manifest = manifest_of(target, nothing, "npy");
-  manifest.erase("counts");
-  manifest.erase("texts_sha256");
-  for (ordered_json& array : manifest["arrays"]) array["shape"].erase(0);  // how many rows
-  return manifest;
-}
 
 ordered_json read_manifest(const fs::path& folder) {
   std::error_code error;
@@ -55,33 +43,6 @@ std::vector<std::string> arrays_of(const ordered_json& manifest) {
     if (!path.has_parent_path() && path.extension() == ".npy") names.push_back(path.string());
   }
   return names;
-}
-
-// All rows are written: gives the files their names. Can be done again after it was broken off
-// anywhere.
-void give_names(const fs::path& folder, const EmbedJournal& journal) {
-  const ordered_json& manifest = *journal.manifest;
-  std::error_code error;
-  // It would lie about the new files.
-  if (read_manifest(folder) != manifest) fs::remove(folder / kManifestFile, error);
-  std::vector<std::string> names = arrays_of(manifest);
-  names.emplace_back(kRowsFile);
-  for (const std::string& name : names) {
-    const fs::path part = io::PartFile::part_of(folder / name);
-    if (!fs::exists(part, error)) continue;
-    fs::rename(part, folder / name, error);
-    if (error) {
-      throw Error(ErrorCode::kUnwritable, (folder / name).string(),
-                  "cannot be written: " + error.message());
-    }
-  }
-  for (const std::string& name : journal.outdated) fs::remove(folder / name, error);
-  io::sync_directory(folder);
-  io::PartFile file(folder / kManifestFile);
-  file.write(manifest.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n");
-  file.commit();
-  io::sync_directory(folder);
-  remove_journal(folder / kJournalFile);
 }
 
 // Written as the rows come: memory does not grow with the corpus.
@@ -164,11 +125,7 @@ class FolderWriter : public EmbedWriter {
     sync();
     mark_.progress = progress;
     mark_.rows_bytes = rows_.bytes();
-    mark_.manifest = manifest_of(target_, progress, "npy");
-    const std::vector<std::string> now = arrays_of(*mark_.manifest);
-    for (const std::string& name : arrays_of(read_manifest(folder_))) {
-      if (std::find(now.begin(), now.end(), name) == now.end()) mark_.outdated.push_back(name);
-    }
+    add_manifest(mark_, target_, progress);
     write_journal(folder_ / kJournalFile, mark_);
     give_names(folder_, mark_);
     finished_ = true;
@@ -202,13 +159,56 @@ class FolderWriter : public EmbedWriter {
   std::future<void> checkpoint_;
 };
 
-[[noreturn]] void refuse_other_run(const fs::path& folder, const std::string& difference) {
+}  // namespace
+
+ordered_json made_by(const EmbedTarget& target) {
+  EmbedProgress nothing;
+  ordered_json manifest = manifest_of(target, nothing, "npy");
+  manifest.erase("counts");
+  manifest.erase("texts_sha256");
+  for (ordered_json& array : manifest["arrays"]) array["shape"].erase(0);  // how many rows
+  return manifest;
+}
+
+void add_manifest(EmbedJournal& journal, const EmbedTarget& target, const EmbedProgress& progress) {
+  journal.manifest = manifest_of(target, progress, "npy");
+  const std::vector<std::string> now = arrays_of(*journal.manifest);
+  for (const std::string& name : arrays_of(read_manifest(target.path))) {
+    if (std::find(now.begin(), now.end(), name) == now.end()) journal.outdated.push_back(name);
+  }
+}
+
+void give_names(const fs::path& folder, const EmbedJournal& journal) {
+  const ordered_json& manifest = *journal.manifest;
+  std::error_code error;
+  // It would lie about the new files.
+  if (read_manifest(folder) != manifest) fs::remove(folder / kManifestFile, error);
+  std::vector<std::string> names = arrays_of(manifest);
+  names.emplace_back(kRowsFile);
+  for (const std::string& name : names) {
+    const fs::path part = io::PartFile::part_of(folder / name);
+    if (!fs::exists(part, error)) continue;
+    fs::rename(part, folder / name, error);
+    if (error) {
+      throw Error(ErrorCode::kUnwritable, (folder / name).string(),
+                  "cannot be written: " + error.message());
+    }
+  }
+  for (const std::string& name : journal.outdated) fs::remove(folder / name, error);
+  io::sync_directory(folder);
+  io::PartFile file(folder / kManifestFile);
+  file.write(manifest.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n");
+  file.commit();
+  io::sync_directory(folder);
+  remove_journal(folder / kJournalFile);
+}
+
+void refuse_other_run(const fs::path& folder, const std::string& difference) {
   throw Error(ErrorCode::kMalformed, folder.string(),
               "was written with other settings, so --resume cannot go on: " + difference,
               "take the same, or run it without --resume to begin again");
 }
 
-// Forgets an interrupted run; how many texts it had done.
 std::uint64_t abandon(const fs::path& folder) {
   std::optional<EmbedJournal> before;
   try {
@@ -225,7 +225,6 @@ std::uint64_t abandon(const fs::path& folder) {
   return before->progress.counts.texts;
 }
 
-// True if the folder holds the finished result of the same settings.
 bool is_complete(const EmbedTarget& target, EmbedProgress& progress) {
   ordered_json manifest = read_manifest(target.path);
   if (manifest.is_null()) return false;
@@ -242,8 +241,6 @@ bool is_complete(const EmbedTarget& target, EmbedProgress& progress) {
   if (!difference.empty()) refuse_other_run(target.path, difference);
   return true;
 }
-
-}  // namespace
 
 FolderStart open_folder(const EmbedTarget& target, const FolderOptions& options) {
   const fs::path folder = target.path;

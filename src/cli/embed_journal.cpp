@@ -50,6 +50,7 @@ std::optional<EmbedJournal> read_journal(const std::filesystem::path& file) {
     journal.progress.windows = json.at("windows").get<std::size_t>();
     journal.progress.texts_sha256 = json.at("texts_sha256").get<std::string>();
     journal.rows_bytes = json.at("rows_bytes").get<std::uint64_t>();
+    journal.block_bytes = json.value("block_bytes", std::uint64_t{0});
     if (json.contains("manifest")) journal.manifest = json.at("manifest");
     journal.outdated = json.at("outdated").get<std::vector<std::string>>();
     for (const std::string& name : journal.outdated) {
@@ -73,6 +74,7 @@ void write_journal(const std::filesystem::path& file, const EmbedJournal& journa
                        {"texts_sha256", journal.progress.texts_sha256},
                        {"rows_bytes", journal.rows_bytes},
                        {"outdated", journal.outdated}};
+  if (journal.block_bytes > 0) json["block_bytes"] = journal.block_bytes;
   if (journal.manifest) json["manifest"] = *journal.manifest;
   std::string text = json.dump(1, ' ', false, ordered_json::error_handler_t::replace);
   text.resize(std::max(text.size() + 1, kReservedBytes), ' ');
@@ -103,6 +105,11 @@ void remove_journal(const std::filesystem::path& file) noexcept {
   std::error_code error;
   std::filesystem::remove(file, error);
   std::filesystem::remove(io::PartFile::part_of(file), error);
+  std::filesystem::remove(io::PartFile::part_of(blocks_file(file)), error);
+}
+
+std::filesystem::path blocks_file(const std::filesystem::path& journal) {
+  return journal.parent_path() / "resume.blocks";
 }
 
 std::string first_difference(const ordered_json& before, const ordered_json& now) {

@@ -17,6 +17,10 @@ struct EmbedJournal {
   nlohmann::ordered_json made_by;  // everything that decides the result's bytes, but for the texts
   EmbedProgress progress;
   std::uint64_t rows_bytes = 0;  // of rows.jsonl
+  // Not 0: the input is done in blocks of so many bytes, in any order. Then texts_sha256 is that of
+  // all texts, the files have their full length, and DIR/resume.blocks.part has a byte for each
+  // block: '1' once its rows are on the disk.
+  std::uint64_t block_bytes = 0;
   // Set once all rows are written: what remains is to give the files their names.
   std::optional<nlohmann::ordered_json> manifest;
   std::vector<std::string> outdated;  // files of an earlier result that have to go then
@@ -26,6 +30,8 @@ struct EmbedJournal {
 std::optional<EmbedJournal> read_journal(const std::filesystem::path& file);
 void write_journal(const std::filesystem::path& file, const EmbedJournal& journal);
 void remove_journal(const std::filesystem::path& file) noexcept;
+// DIR/resume.blocks of DIR/resume.json.
+std::filesystem::path blocks_file(const std::filesystem::path& journal);
 
 // "options.layers was \"all\", now it is \"final\"": the first difference, or nothing.
 std::string first_difference(const nlohmann::ordered_json& before,

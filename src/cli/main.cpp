@@ -2,6 +2,7 @@
 // exit code.
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
@@ -9,11 +10,13 @@
 #include <cstdlib>
 #include <exception>
 #include <new>
+#include <optional>
 #include <span>
 
 #include "cli/command.h"
 #include "cli/help.h"
 #include "cli/output.h"
+#include "distributed/session.h"
 #include "glassgpt/error.h"
 #include "kernels/blas_info.h"
 #include "kernels/dispatch.h"
@@ -105,14 +108,27 @@ bool is_negative_number(const std::string& text) {
 }
 
 int print(std::string_view text) {
+  if (distributed::launched_as().rank != 0) return kDone;
   Output output;
   output.write(text);
   output.finish();
   return kDone;
 }
 
+// Each process of a run must go the same way: one that does other things would wait for answers
+// that never come.
+void check_ranks(const Command& command, distributed::Communicator& ranks) {
+  if (ranks.is_alone()) return;
+  const char* name = command.info().name;
+  distributed::check_same(ranks, {{"command", std::hash<std::string>()(name)}});
+  if (command.runs_distributed()) return;
+  throw UsageError(fmt::format(
+      "{} is the work of one process, and {} were started together; train and embed share theirs",
+      name, ranks.size()));
+}
+
 // Splits at "--" before CLI11 sees it: what follows is text, whatever it looks like.
-void run_command(Command& command, std::span<char* const> words) {
+void run_command(Command& command, std::span<char* const> words, distributed::Communicator& ranks) {
   const CommandInfo info = command.info();
   CLI::App app(info.summary, std::string("glassgpt ") + info.name);
   app.allow_extras();
@@ -142,6 +158,8 @@ void run_command(Command& command, std::span<char* const> words) {
   }
   if (separator != words.end()) arguments.insert(arguments.end(), separator + 1, words.end());
   apply_common_options(common);
+  check_ranks(command, ranks);
+  common.ranks = &ranks;
   command.run(common, arguments);
 }
 
@@ -154,7 +172,17 @@ std::string one_line(std::string text) {
 }
 
 int report(int code, const std::string& message) {
-  std::fputs(fmt::format("glassgpt: error: {}\n", one_line(message)).c_str(), stderr);
+  const distributed::Launch launch = distributed::launched_as();
+  std::string where;
+  if (launch.size > 1) {
+    // Its turn may never come: the launcher ends this process once another has failed.
+    std::signal(SIGTERM, SIG_DFL);
+    distributed::wait_for_turn_to_fail(launch, interrupted());
+    char host[256] = {};
+    ::gethostname(host, sizeof host - 1);
+    if (launch.rank > 0) where = fmt::format("process {} on {}: ", launch.rank, host);
+  }
+  std::fputs(fmt::format("glassgpt: error: {}{}\n", where, one_line(message)).c_str(), stderr);
   return code;
 }
 
@@ -163,10 +191,10 @@ int wrong_usage(const char* command, const std::string& message) {
                                          *command == '\0' ? "" : " "));
 }
 
-int run_named(Command& command, std::span<char* const> words) {
+int run_named(Command& command, std::span<char* const> words, distributed::Communicator& ranks) {
   const char* name = command.info().name;
   try {
-    run_command(command, words);
+    run_command(command, words, ranks);
     return kDone;
   } catch (const CLI::CallForVersion& version) {
     return print(version.what());
@@ -177,13 +205,13 @@ int run_named(Command& command, std::span<char* const> words) {
   }
 }
 
-int run(std::span<char* const> words) {
+int run(std::span<char* const> words, distributed::Communicator& ranks) {
   if (words.empty()) return wrong_usage("", "no command given");
   const std::string name = words[0];
   if (name == "--help" || name == "-h" || name == "help") return print(overview());
   if (name == "--version") return print(version_line());
   for (const auto& command : all_commands()) {
-    if (name == command->info().name) return run_named(*command, words.subspan(1));
+    if (name == command->info().name) return run_named(*command, words.subspan(1), ranks);
   }
   const bool option = !name.empty() && name[0] == '-';
   return wrong_usage("", option ? fmt::format("expected a command before {}", name)
@@ -210,12 +238,19 @@ int main(int argc, char** argv) {
   std::signal(SIGXFSZ, SIG_IGN);
   cli::install_interrupt_handler();
   kernels::stop_blas_threads();
+  std::optional<distributed::Session> session;
+  int code = cli::kFailed;
   try {
-    return cli::run(
-        std::span<char* const>(argv + 1, static_cast<std::size_t>(std::max(0, argc - 1))));
+    session.emplace();
+    code =
+        cli::run(std::span<char* const>(argv + 1, static_cast<std::size_t>(std::max(0, argc - 1))),
+                 session->ranks());
   } catch (const std::bad_alloc&) {
-    return cli::report(cli::kFailed, "not enough memory; try fewer or shorter texts at a time");
+    cli::report(cli::kFailed, "not enough memory; try fewer or shorter texts at a time");
   } catch (const std::exception& error) {
-    return cli::report(cli::kFailed, error.what());
+    cli::report(cli::kFailed, error.what());
   }
+  // The others may be waiting for what this one will never do.
+  if (code != cli::kDone && session) session->abort(code);
+  return code;
 }

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <system_error>
 
@@ -136,7 +137,22 @@ bool TextSource::read_block() {
   return !at_end_;
 }
 
+void TextSource::only_in(std::vector<Stretch> stretches) {
+  restricted_ = true;
+  stretches_.assign(stretches.begin(), stretches.end());
+  // As far as it will be read.
+  if (!stretches_.empty()) bytes_total_ = std::min(bytes_total_, stretches_.back().end);
+}
+
+bool TextSource::is_wanted(std::uint64_t begin) {
+  text_begin_ = begin;
+  if (!restricted_) return true;
+  while (!stretches_.empty() && stretches_.front().end <= begin) stretches_.pop_front();
+  return !stretches_.empty() && stretches_.front().begin <= begin;
+}
+
 bool TextSource::next_line(std::string& line) {
+  line_begin_ = bytes_read_ - (buffer_.size() - begin_);
   std::size_t searched = begin_;
   std::size_t end;
   while ((end = buffer_.find('\n', searched)) == std::string::npos) {
@@ -160,9 +176,12 @@ bool TextSource::next_line(std::string& line) {
 
 bool TextSource::next_json(Text& text) {
   std::string line;
-  do {
-    if (!next_line(line)) return false;
-  } while (line.find_first_not_of(" \t") == std::string::npos);
+  for (;; ++index_) {
+    do {
+      if (nothing_left() || !next_line(line)) return false;
+    } while (line.find_first_not_of(" \t") == std::string::npos);
+    if (is_wanted(line_begin_)) break;
+  }
   text.where = fmt::format("{}: line {}", name_, line_);
   const nlohmann::json object = io::parse_json(line, text.where);
   const auto found = object.is_object() ? object.find("text") : object.end();
@@ -182,13 +201,16 @@ bool TextSource::next_json(Text& text) {
   return true;
 }
 
-bool TextSource::next_document(Text& text) {
+bool TextSource::next_document(Text& text, bool& wanted) {
   text.bytes.clear();
   std::string line;
-  std::uint64_t first = 0;
+  std::uint64_t first = 0, begin = 0;
   while (next_line(line)) {
     if (line.find_first_not_of(" \t") != std::string::npos) {
-      if (first == 0) first = line_;
+      if (first == 0) {
+        first = line_;
+        begin = line_begin_;
+      }
       if (!text.bytes.empty()) text.bytes += '\n';
       text.bytes += line;
     } else if (first != 0) {
@@ -198,6 +220,7 @@ bool TextSource::next_document(Text& text) {
   if (first == 0) return false;
   text.where = fmt::format("{}: document {} from line {}", name_, index_, first);
   text.id = fmt::format("{}", index_++);
+  wanted = is_wanted(begin);
   return true;
 }
 
@@ -211,14 +234,23 @@ bool TextSource::next(Text& text) {
     return true;
   }
   if (format_ == Format::kJsonLines) return next_json(text);
-  if (format_ == Format::kDocuments) return next_document(text);
+  if (format_ == Format::kDocuments) {
+    bool wanted = false;
+    while (!wanted) {
+      if (nothing_left() || !next_document(text, wanted)) return false;
+    }
+    return true;
+  }
   if (format_ == Format::kWhole) {
-    if (index_ > 0) return false;
+    if (index_ > 0 || !is_wanted(0)) return false;
     text.bytes = read_rest(descriptor_, name_, {});
     bytes_read_ = text.bytes.size();
     text.where = name_;
   } else {
-    if (!next_line(text.bytes)) return false;
+    for (;; ++index_) {
+      if (nothing_left() || !next_line(text.bytes)) return false;
+      if (is_wanted(line_begin_)) break;
+    }
     text.where = fmt::format("{}: line {}", name_, line_);
   }
   text.id = fmt::format("{}", index_++);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,6 +39,15 @@ class TextSource {
 
   bool next(Text& text);
 
+  // From now on only texts that begin in one of these stretches of the input, which ascend and do
+  // not overlap; what lies between them is counted, but not looked into. Not for arguments.
+  struct Stretch {
+    std::uint64_t begin, end;  // bytes
+  };
+  void only_in(std::vector<Stretch> stretches);
+  // Where in the input the last text began.
+  std::uint64_t text_begin() const noexcept { return text_begin_; }
+
   std::uint64_t bytes_read() const noexcept { return bytes_read_; }
   std::uint64_t bytes_total() const noexcept { return bytes_total_; }  // 0: not known
 
@@ -47,7 +57,9 @@ class TextSource {
   bool next_line(std::string& line);
   bool read_block();
   bool next_json(Text& text);
-  bool next_document(Text& text);
+  bool next_document(Text& text, bool& wanted);
+  bool is_wanted(std::uint64_t begin);
+  bool nothing_left() const noexcept { return restricted_ && stretches_.empty(); }
 
   std::vector<std::string> arguments_;
   bool from_arguments_ = false;
@@ -58,6 +70,9 @@ class TextSource {
   std::size_t begin_ = 0;
   bool at_end_ = false;
   std::uint64_t index_ = 0, line_ = 0, bytes_read_ = 0, bytes_total_ = 0;
+  std::uint64_t line_begin_ = 0, text_begin_ = 0;
+  bool restricted_ = false;
+  std::deque<Stretch> stretches_;  // those not yet passed
 };
 
 // The whole of standard input or a file ("-"), for commands that do not read texts.

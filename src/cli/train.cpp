@@ -9,7 +9,9 @@
 #include "cli/command.h"
 #include "cli/json_text.h"
 #include "cli/output.h"
+#include "distributed/communicator.h"
 #include "glassgpt/error.h"
+#include "train/trainer.h"
 
 namespace glassgpt::cli {
 namespace {
@@ -51,6 +53,8 @@ class Train : public Command {
         "  glassgpt train --init my-model --corpus letters.txt -o tuned --steps 200 --lr 1e-4\n"};
   }
 
+  bool runs_distributed() const override { return true; }
+
   void add_options(CLI::App& app) override {
     add_file_options(app);
     add_schedule_options(app);
@@ -63,15 +67,16 @@ class Train : public Command {
           fmt::format("unexpected argument '{}'; corpora are named with --corpus", arguments[0]));
     }
     const TrainingOptions options = collect(common);
-    Progress progress(common.quiet);
-    const TrainingSummary summary = train(options, callbacks(progress));
+    distributed::Communicator& ranks = *common.ranks;
+    Progress progress(common.quiet || !ranks.is_first());
+    const TrainingSummary summary = training::train(options, callbacks(progress), ranks);
     if (summary.interrupted) {
       throw Error(ErrorCode::kInterrupted, "",
                   fmt::format("interrupted after step {} of {}; the checkpoint is in {}",
                               summary.steps, options.steps, output_),
                   fmt::format("go on with: glassgpt train -o {} --resume", output_));
     }
-    report(common, progress, summary);
+    if (ranks.is_first()) report(common, progress, summary);
   }
 
  private:
@@ -153,6 +158,8 @@ class Train : public Command {
         ->type_name("TEXT");
     add_count(app, "--sample-tokens", &Options::sample_tokens,
               "tokens of the sample at every evaluation; 0: none");
+    app.add_flag("--shard-optimizer", shard_optimizer_,
+                 "with several processes (mpirun): each keeps its share of AdamW's state alone");
     app.add_option("--storage", storage_, "type of the written weights")
         ->check(one_of({"f32", "f16", "bf16"}));
   }
@@ -182,6 +189,7 @@ class Train : public Command {
     if (common.dtype_given) options.compute = common.compute_type();
     options.threads = common.threads;
     options.gemm = common.gemm_choice();
+    options.shard_optimizer = shard_optimizer_;
     if (options.corpus.empty()) throw UsageError("no corpus: name text files with --corpus");
     if (options.tokenizer.empty() && options.init.empty()) {
       throw UsageError("no tokenizer: name one with --tokenizer DIR (see train-tokenizer)");
@@ -221,29 +229,39 @@ class Train : public Command {
 
   void report(const CommonOptions& common, Progress& progress,
               const TrainingSummary& summary) const {
+    const int processes = common.ranks->size();
+    const auto steps_here = static_cast<double>(summary.steps - summary.first_step);
+    const double sent = steps_here > 0 ? static_cast<double>(summary.bytes_sent) / steps_here : 0.0;
     if (common.json) {
       Output out;
       out.write(fmt::format(
           "{{\"model\":{},\"steps\":{},\"tokens\":{},\"seconds\":{},\"tokens_per_second\":{},"
-          "\"loss\":{},\"valid_bits_per_byte\":{}}}\n",
+          "\"loss\":{},\"valid_bits_per_byte\":{}",
           json_string(summary.model.string()), summary.steps, summary.tokens,
           json_number(summary.seconds), json_number(summary.tokens_per_second),
           json_number(summary.loss),
           summary.validation ? json_number(summary.validation->bits_per_byte) : "null"));
+      if (processes > 1)
+        out.write(fmt::format(",\"processes\":{},\"bytes_sent_per_step\":{}", processes,
+                              json_number(sent)));
+      out.write("}\n");
       out.finish();
       return;
     }
     progress.line(fmt::format(
-        "{}: {} steps, {} tokens in {} ({} tokens/s), loss {:.4f}", summary.model.string(),
+        "{}: {} steps, {} tokens in {} ({} tokens/s), loss {:.4f}{}", summary.model.string(),
         summary.steps, short_count(static_cast<double>(summary.tokens)),
-        clock_time(summary.seconds), short_count(summary.tokens_per_second), summary.loss));
+        clock_time(summary.seconds), short_count(summary.tokens_per_second), summary.loss,
+        processes > 1
+            ? fmt::format("; {} processes, each sent {} per step", processes, byte_count(sent))
+            : ""));
   }
 
   std::vector<std::function<void(TrainingOptions&)>> apply_;
   std::vector<std::string> corpus_, valid_;
   CLI::Option *corpus_option_ = nullptr, *valid_option_ = nullptr;
   std::string tokenizer_, config_, init_, output_, schedule_, storage_;
-  bool resume_ = false;
+  bool resume_ = false, shard_optimizer_ = false;
 };
 
 }  // namespace

@@ -295,15 +295,17 @@ void BackwardBuffers::reserve(const ModelConfig& config, const Batch& batch, int
 void run_backward(const ModelConfig& config, const ModelTensors<const float>& tensors,
                   const Batch& batch, Activations& activations, const float* d_final,
                   bool accumulate, const ModelTensors<float>& gradients, BackwardBuffers& buffers,
-                  const kernels::GemmOptions& options, const Dropout* dropout,
-                  StepProfile* profile) {
+                  const kernels::GemmOptions& options, const Dropout* dropout, StepProfile* profile,
+                  const std::function<void(std::size_t)>& finished) {
   buffers.reserve(config, batch, options.threads, dropout != nullptr);
   const Pass pass{config, batch, buffers, options, accumulate, dropout, profile};
   final_norm_backward(pass, tensors, activations, d_final, gradients);
+  if (finished) finished(config.n_layer);
   for (std::size_t k = config.n_layer; k-- > 0;) {
     const BlockActivations kept = activations.block(k);
     mlp_backward(pass, k, kept, tensors.blocks[k], gradients.blocks[k]);
     attention_backward(pass, k, kept, tensors.blocks[k], gradients.blocks[k]);
+    if (finished) finished(k);
   }
   embedding_backward(pass, gradients);
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <vector>
 
 #include "kernels/gemm/gemm.h"
@@ -36,11 +37,13 @@ class BackwardBuffers {
 // (biases, norms, embeddings) is always added to. `activations` holds that pass, with
 // KeepActivations::kAllBlocks. The gradient of lm_head as an output matrix is the loss head's part,
 // not ours. `dropout` is the forward pass's. Every sum has a fixed order: the bytes do not depend
-// on threads.
+// on threads. `finished(k)` is called as soon as the gradients of block k are complete, from the
+// last block to the first; before them finished(n_layer), for the last layer norm's.
 void run_backward(const ModelConfig& config, const ModelTensors<const float>& tensors,
                   const Batch& batch, Activations& activations, const float* d_final,
                   bool accumulate, const ModelTensors<float>& gradients, BackwardBuffers& buffers,
                   const kernels::GemmOptions& options, const Dropout* dropout = nullptr,
-                  StepProfile* profile = nullptr);
+                  StepProfile* profile = nullptr,
+                  const std::function<void(std::size_t)>& finished = {});
 
 }  // namespace glassgpt::training

@@ -59,7 +59,8 @@ kernels::GemmOptions gemm_options(GemmChoice choice, int threads, ComputeType co
 }
 
 Learner::Learner(const ModelConfig& config, std::vector<float> parameters,
-                 const AdamWOptions& adamw, const kernels::GemmOptions& options)
+                 const AdamWOptions& adamw, const kernels::GemmOptions& options,
+                 const LearnerRanks& ranks)
     : config_(config),
       options_(options),
       layout_(config),
@@ -70,7 +71,10 @@ Learner::Learner(const ModelConfig& config, std::vector<float> parameters,
       packed_(config, tensors_),
       activations_(config, KeepActivations::kAllBlocks),
       loss_head_(config),
-      optimizer_(layout_, adamw) {
+      ranks_(ranks),
+      shares_(layout_, config.n_layer, ranks.ranks != nullptr ? ranks.ranks->size() : 1),
+      optimizer_(layout_, adamw, &shares_, ranks.ranks != nullptr ? ranks.ranks->rank() : 0,
+                 ranks.shard_optimizer && shares_.ranks() > 1) {
   std::vector<kernels::WeightMatrix*> weights{&packed_.lm_head};
   for (PackedBlock& block : packed_.blocks) {
     weights.insert(weights.end(),
@@ -82,6 +86,7 @@ Learner::Learner(const ModelConfig& config, std::vector<float> parameters,
                                     [&](const auto* weight) { return weight->data() == data; });
     packed_of_.push_back(found != weights.end() ? *found : nullptr);
   }
+  if (shares_.ranks() > 1) sums_ = std::make_unique<RankSums>(*ranks.ranks, shares_);
   weights_changed();
 }
 
@@ -124,20 +129,66 @@ double Learner::accumulate(const Batch& batch, std::span<const kernels::TokenId>
   loss_head_.losses_and_gradients(rows, activations_.final(), targets, packed_.lm_head, d_loss,
                                   row_losses_.data(), d_final_.data(), add, d_tensors_.lm_head,
                                   options_, profile);
+  std::function<void(std::size_t)> finished;
+  const bool sums = std::exchange(sum_next_, false);
+  if (sums) {
+    finished = [this](std::size_t k) { start_sum(k == config_.n_layer ? shares_.head() : k); };
+  }
   run_backward(config_, tensors_, batch, activations_, d_final_.data(), add, d_tensors_, buffers_,
-               options_, dropout, profile);
+               options_, dropout, profile, finished);
+  if (sums) start_sum(shares_.embeddings());
   double sum = 0;
   for (const float loss : row_losses_) sum += loss;
   return sum;
 }
 
+void Learner::start_sum(std::size_t bucket) {
+  sums_->start_sum(bucket, gradients_.data(), !ranks_.shard_optimizer);
+}
+
+void Learner::pack(std::size_t entry) {
+  if (packed_of_[entry] != nullptr) packed_of_[entry]->pack(options_);
+}
+
+// After a sharded update: everyone's segments to everyone.
+void Learner::share_parameters() {
+  for (std::size_t b = 0; b < shares_.buckets(); ++b) sums_->start_gather(b, parameters_.data());
+  sums_->wait();
+  for (std::size_t e = 0; e < layout_.entries.size(); ++e) pack(e);
+}
+
 double Learner::update(std::size_t step, double learning_rate, StepProfile* profile) {
   gradients_used_ = true;
+  if (sums_ != nullptr) sums_->wait();
   const StepScope timed(profile, StepStage::kOptimizer);
-  return optimizer_.update(step, learning_rate, gradients_.data(), parameters_.data(),
-                           options_.threads, [&](std::size_t entry) {
-                             if (packed_of_[entry] != nullptr) packed_of_[entry]->pack(options_);
-                           });
+  const bool sharded = sums_ != nullptr && ranks_.shard_optimizer;
+  std::function<void(std::size_t)> updated;
+  if (!sharded) updated = [this](std::size_t entry) { pack(entry); };
+  const double norm = optimizer_.update(step, learning_rate, gradients_.data(), parameters_.data(),
+                                        options_.threads, sums_.get(), updated);
+  if (sharded) share_parameters();
+  return norm;
+}
+
+void Learner::gather_moments() {
+  if (sums_ == nullptr || !ranks_.shard_optimizer) return;
+  optimizer_.expand();
+  std::vector<distributed::Outgoing> out;
+  std::vector<distributed::Incoming> in;
+  distributed::Communicator& ranks = *ranks_.ranks;
+  for (float* moments : {moment1(), moment2()}) {
+    for (std::size_t b = 0; b < shares_.buckets(); ++b) {
+      for (int rank = 1; rank < ranks.size(); ++rank) {
+        const distributed::Piece segment = shares_.segment(b, rank);
+        float* const data = moments + segment.begin;
+        const std::size_t bytes = (segment.end - segment.begin) * sizeof(float);
+        if (ranks.is_first()) in.push_back({rank, data, bytes});
+        if (ranks.rank() == rank) out.push_back({0, data, bytes});
+      }
+    }
+  }
+  ranks.exchange(out, in);
+  if (!ranks.is_first()) optimizer_.shrink();
 }
 
 void Learner::losses(const Batch& batch, std::span<const kernels::TokenId> targets, float* losses) {

@@ -165,7 +165,7 @@ void check_options(const TrainingOptions& options) {
   check_rates(options);
 }
 
-void write_training_options(const TrainingOptions& options, const fs::path& run) {
+std::string training_options_text(const TrainingOptions& options) {
   json object{{"tokenizer", absolute_text(options.tokenizer)},
               {"init", absolute_text(options.init)},
               {"schedule", kSchedules[static_cast<int>(options.schedule)]},
@@ -178,7 +178,11 @@ void write_training_options(const TrainingOptions& options, const fs::path& run)
   }
   for (const fs::path& path : options.valid) object["valid"].push_back(absolute_text(path));
   visit_fields(options, [&](const char* name, const auto& field) { object[name] = field; });
-  io::write_file(run / kFileName, object.dump(2) + "\n");
+  return object.dump(2) + "\n";
+}
+
+void write_training_options(const TrainingOptions& options, const fs::path& run) {
+  io::write_file(run / kFileName, training_options_text(options));
 }
 
 fs::path run_config_path(const fs::path& run) { return run / "checkpoints" / "config.json"; }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 
 #include "glassgpt/train.h"
 
@@ -14,8 +15,9 @@ void check_options(const TrainingOptions& options);
 // embedding_scale is folded into the table.
 std::filesystem::path run_config_path(const std::filesystem::path& run);
 
-// training.json in the run's directory: every option but threads, gemm, resume and config (which is
-// config.json).
+// Every option but threads, gemm, shard_optimizer, resume and config, as JSON; and that as
+// training.json in the run's directory, where config is config.json.
+std::string training_options_text(const TrainingOptions& options);
 void write_training_options(const TrainingOptions& options, const std::filesystem::path& run);
 
 }  // namespace glassgpt::training

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <memory>
 #include <numeric>
+#include <optional>
 #include <stdexcept>
 #include <system_error>
 
@@ -10,6 +11,7 @@
 #include "glassgpt/tokenizer.h"
 #include "glassgpt/train.h"
 #include "io/file.h"
+#include "kernels/dispatch.h"
 #include "train/checkpoint.h"
 #include "train/curve.h"
 #include "train/hash.h"
@@ -21,6 +23,7 @@
 #include "train/sampler.h"
 #include "train/snapshots.h"
 #include "train/token_file.h"
+#include "train/trainer.h"
 #include "train/training_log.h"
 #include "train/validation.h"
 
@@ -53,9 +56,8 @@ std::string source_name(const fs::path& path) {
 class Data {
  public:
   Data(const TrainingOptions& options, const Tokenizer& tokenizer, std::size_t context, int threads,
-       const TrainingCallbacks& callbacks)
-      : file_(TokenFile::open_or_make(options.output / "tokens.bin", plan(options), tokenizer,
-                                      threads, callbacks.on_tokenize)),
+       const TrainingCallbacks& callbacks, distributed::Communicator& ranks)
+      : file_(open(options, tokenizer, threads, callbacks, ranks)),
         sampler_(sources(options, file_), context, options.seed),
         validator_(file_, valid_sources(options, file_), options.valid_tokens,
                    token_byte_counts(tokenizer)) {}
@@ -71,6 +73,20 @@ class Data {
   }
 
  private:
+  // Rank 0 makes it, the others find it.
+  static TokenFile open(const TrainingOptions& options, const Tokenizer& tokenizer, int threads,
+                        const TrainingCallbacks& callbacks, distributed::Communicator& ranks) {
+    const fs::path path = options.output / "tokens.bin";
+    if (!ranks.is_first()) {
+      ranks.barrier();
+      return {path, tokenizer.vocab_size()};
+    }
+    TokenFile file =
+        TokenFile::open_or_make(path, plan(options), tokenizer, threads, callbacks.on_tokenize);
+    ranks.barrier();
+    return file;
+  }
+
   static TokenFilePlan plan(const TrainingOptions& options) {
     TokenFilePlan plan{{}, options.valid, options.valid.empty() ? options.valid_fraction : 0.0};
     for (const CorpusSource& source : options.corpus) plan.train.push_back(source.path);
@@ -111,18 +127,21 @@ class Data {
 
 class Run {
  public:
-  Run(const TrainingOptions& options, const TrainingCallbacks& callbacks)
+  Run(const TrainingOptions& options, const TrainingCallbacks& callbacks,
+      distributed::Communicator& ranks)
       : options_(options),
         callbacks_(callbacks),
+        ranks_(ranks),
         threads_(options.threads > 0 ? options.threads : default_threads()),
         initial_(initial_state(options, threads_)),
-        data_(options, initial_.tokenizer, initial_.config.n_positions, threads_, callbacks),
+        data_(options, initial_.tokenizer, initial_.config.n_positions, threads_, callbacks, ranks),
         identity_{config_hash(initial_.config), tokenizer_hash(initial_.tokenizer),
                   data_.file().content_hash(), options.seed},
         learner_(initial_.config, std::move(initial_.parameters),
                  {options.beta1, options.beta2, options.epsilon, options.weight_decay,
                   options.clip_norm},
-                 gemm_options(options.gemm, threads_, options.compute)) {}
+                 gemm_options(options.gemm, threads_, options.compute),
+                 {&ranks, options.shard_optimizer}) {}
 
   TrainingSummary execute() {
     start();
@@ -130,8 +149,7 @@ class Run {
       train_step();
       report();
       snapshot();
-      summary_.interrupted = state_.step < options_.steps && callbacks_.stop != nullptr &&
-                             callbacks_.stop->load(std::memory_order_relaxed);
+      summary_.interrupted = state_.step < options_.steps && stops();
       const bool must_write = summary_.interrupted || state_.step == options_.steps;
       if (must_write || is_due(state_.step, options_.checkpoint_every)) checkpoint(must_write);
     }
@@ -140,7 +158,10 @@ class Run {
 
  private:
   void start();
+  void check_ranks();
   void resume();
+  RunState read_newest_checkpoint();
+  bool stops() const;
   void train_step();
   double pass(std::span<const Window> windows, std::uint64_t first_window, float d_loss);
   void report();
@@ -148,6 +169,7 @@ class Run {
   TrainingProgress progress();
   ValidationReport validate();
   void checkpoint(bool must_write);
+  void write_files(bool must_write);
   void export_model(const fs::path& directory);
   TrainingSummary finish();
 
@@ -163,6 +185,7 @@ class Run {
 
   const TrainingOptions options_;
   const TrainingCallbacks& callbacks_;
+  distributed::Communicator& ranks_;
   int threads_;
   InitialState initial_;
   Data data_;
@@ -174,49 +197,105 @@ class Run {
   std::unique_ptr<TrainingLog> log_;
   TrainingSummary summary_;
   Clock::time_point start_ = Clock::now();
+  const std::uint64_t bytes_sent_before_ = ranks_.bytes_sent();
   double step_seconds_ = 0, interval_seconds_ = 0;  // in train_step alone
   std::uint64_t tokens_here_ = 0, interval_tokens_here_ = 0;
   double learning_rate_ = 0, gradient_norm_ = 0;
+  bool any_rank_stops_ = false;
   std::vector<TokenId> window_, ids_, targets_;
   std::vector<std::size_t> offsets_;
 };
 
 void Run::start() {
+  check_ranks();
   if (options_.resume) resume();
   summary_.first_step = state_.step;
-  io::make_directories(run_config_path(options_.output).parent_path());
-  write_config(initial_.config, run_config_path(options_.output));
-  write_training_options(options_, options_.output);
-  initial_.tokenizer.save(options_.output / "tokenizer.json");
-  log_ = std::make_unique<TrainingLog>(options_.output / "log.jsonl", state_.step);
-  call(callbacks_.on_message, std::to_string(initial_.config.parameters()) + " parameters, " +
-                                  std::to_string(data_.training_tokens()) +
-                                  " training tokens, an epoch is " +
-                                  std::to_string(data_.sampler().windows_per_epoch()) + " windows");
-  if (state_.step == 0) snapshot();
+  if (ranks_.is_first()) {
+    io::make_directories(run_config_path(options_.output).parent_path());
+    write_config(initial_.config, run_config_path(options_.output));
+    write_training_options(options_, options_.output);
+    initial_.tokenizer.save(options_.output / "tokenizer.json");
+    log_ = std::make_unique<TrainingLog>(options_.output / "log.jsonl", state_.step);
+    call(callbacks_.on_message,
+         std::to_string(initial_.config.parameters()) + " parameters, " +
+             std::to_string(data_.training_tokens()) + " training tokens, an epoch is " +
+             std::to_string(data_.sampler().windows_per_epoch()) + " windows");
+    if (state_.step == 0) snapshot();
+  }
   start_ = Clock::now();
+}
+
+std::size_t windows_per_step(const TrainingOptions& options, std::size_t context) {
+  return std::max<std::size_t>(1, options.batch_tokens / context);
+}
+
+// Before the first step: everything that the ranks must agree on.
+void Run::check_ranks() {
+  if (ranks_.is_alone()) return;
+  const std::size_t context = initial_.config.n_positions;
+  const auto ranks = static_cast<std::size_t>(ranks_.size());
+  if (windows_per_step(options_, context) < ranks) {
+    throw Error(ErrorCode::kUnsupported, "",
+                "a batch of " + std::to_string(windows_per_step(options_, context)) +
+                    " windows cannot be shared out among " + std::to_string(ranks) + " processes",
+                "start fewer of them, or take --batch-tokens " + std::to_string(ranks * context) +
+                    " or more");
+  }
+  const std::vector<float>& parameters = learner_.parameters();
+  distributed::check_same(
+      ranks_, {{"model configuration", identity_.config},
+               {"tokenizer", identity_.tokenizer},
+               {"corpus", identity_.data},
+               {"initial model",
+                Hasher().add_bytes(parameters.data(), parameters.size() * sizeof(float)).value()}});
+}
+
+// Rank 0 chooses the checkpoint, all read it.
+void Run::resume() {
+  learner_.make_room_for_moments();
+  std::uint64_t step = 0;
+  if (ranks_.is_first()) {
+    state_ = read_newest_checkpoint();
+    step = state_.step;
+  }
+  ranks_.broadcast(&step, sizeof step);
+  if (!ranks_.is_first() && step > 0)
+    state_ = read_checkpoint(checkpoint_path(options_.output, step), learner_, identity_);
+  learner_.keep_own_moments();
 }
 
 // The newest checkpoint that is whole. A damaged one costs the steps since the one before; none at
 // all: from the start.
-void Run::resume() {
+RunState Run::read_newest_checkpoint() {
   const std::vector<fs::path> checkpoints = list_checkpoints(options_.output);
   for (const fs::path& file : checkpoints) {
     try {
-      state_ = read_checkpoint(file, learner_, identity_);
+      const RunState state = read_checkpoint(file, learner_, identity_);
       call(callbacks_.on_message, "resuming from " + file.string());
-      return;
+      return state;
     } catch (const Error& error) {
       if (error.code() == ErrorCode::kUnsupported || file == checkpoints.back()) throw;
       call(callbacks_.on_warning, error.what());
     }
   }
+  return {};
 }
+
+bool Run::stops() const {
+  if (!ranks_.is_alone()) return any_rank_stops_;
+  return callbacks_.stop != nullptr && callbacks_.stop->load(std::memory_order_relaxed);
+}
+
+// What each rank tells the others after a step.
+struct RankReport {
+  double nats;
+  bool stops;
+};
 
 void Run::train_step() {
   const Clock::time_point start = Clock::now();
   const std::size_t context = learner_.config().n_positions;
-  std::vector<Window> windows(std::max<std::size_t>(1, options_.batch_tokens / context));
+  std::vector<Window> windows(windows_per_step(options_, context));
   const std::uint64_t first_window = state_.windows;
   std::uint64_t tokens = 0;
   for (Window& window : windows) {
@@ -225,14 +304,22 @@ void Run::train_step() {
   }
   const std::size_t per_pass = std::max<std::size_t>(1, options_.micro_batch_tokens / context);
   const float d_loss = 1.0f / static_cast<float>(tokens);
-  double nats = 0;
-  for (std::size_t at = 0; at < windows.size(); at += per_pass) {
-    const std::size_t count = std::min(per_pass, windows.size() - at);
-    nats += pass(std::span(windows).subspan(at, count), first_window + at, d_loss);
+  const auto own = distributed::piece_of(windows.size(), ranks_.rank(), ranks_.size());
+  double own_nats = 0;
+  for (std::size_t at = own.begin; at < own.end; at += per_pass) {
+    const std::size_t count = std::min(per_pass, own.end - at);
+    if (at + count == own.end) learner_.sum_with_next_pass();
+    own_nats += pass(std::span(windows).subspan(at, count), first_window + at, d_loss);
   }
   ++state_.step;
   learning_rate_ = learning_rate_at(options_, state_.step);
   gradient_norm_ = learner_.update(state_.step, learning_rate_);
+  double nats = 0;
+  for (const RankReport& rank : distributed::gather_values(
+           ranks_, RankReport{own_nats, callbacks_.stop != nullptr && callbacks_.stop->load()})) {
+    nats += rank.nats;
+    any_rank_stops_ = any_rank_stops_ || rank.stops;
+  }
   if (!std::isfinite(nats) || !std::isfinite(gradient_norm_)) {
     throw Error(ErrorCode::kOutOfRange, options_.output.string(),
                 "the loss or its gradient is not finite at step " + std::to_string(state_.step),
@@ -269,6 +356,7 @@ double Run::pass(std::span<const Window> windows, std::uint64_t first_window, fl
 }
 
 void Run::report() {
+  if (!ranks_.is_first()) return;
   const bool evaluate = !data_.validator().empty() &&
                         (is_due(state_.step, options_.eval_every) || state_.step == options_.steps);
   if (!evaluate && !is_due(state_.step, options_.log_every)) return;
@@ -290,7 +378,10 @@ void Run::report() {
 }
 
 void Run::snapshot() {
-  if (!std::binary_search(snapshot_steps_.begin(), snapshot_steps_.end(), state_.step)) return;
+  if (!ranks_.is_first() ||
+      !std::binary_search(snapshot_steps_.begin(), snapshot_steps_.end(), state_.step)) {
+    return;
+  }
   or_warn([&] { export_model(snapshot_path(options_.output, state_.step)); });
 }
 
@@ -333,6 +424,14 @@ void Run::export_model(const fs::path& directory) {
 }
 
 void Run::checkpoint(bool must_write) {
+  learner_.gather_moments();
+  if (ranks_.is_first()) write_files(must_write);
+  learner_.keep_own_moments();
+  // Nobody is done before the last checkpoint is there.
+  if (must_write) ranks_.barrier();
+}
+
+void Run::write_files(bool must_write) {
   const fs::path file = checkpoint_path(options_.output, state_.step);
   try {
     write_checkpoint(file, learner_, state_, identity_);
@@ -346,9 +445,11 @@ void Run::checkpoint(bool must_write) {
 }
 
 TrainingSummary Run::finish() {
-  or_warn([&] { write_curve(options_.output); });
-  // Also when there was nothing left to do: an earlier call may have been killed before this.
-  if (summary_.first_step == state_.step) export_model(options_.output);
+  if (ranks_.is_first()) {
+    or_warn([&] { write_curve(options_.output); });
+    // Also when there was nothing left to do: an earlier call may have been killed before this.
+    if (summary_.first_step == state_.step) export_model(options_.output);
+  }
   summary_.steps = state_.step;
   summary_.tokens = state_.tokens;
   summary_.seconds = seconds_since(start_);
@@ -357,6 +458,7 @@ TrainingSummary Run::finish() {
   }
   summary_.best_bits_per_byte = state_.best_bits_per_byte.value_or(0);
   summary_.model = options_.output;
+  summary_.bytes_sent = ranks_.bytes_sent() - bytes_sent_before_;
   return summary_;
 }
 
@@ -369,20 +471,47 @@ TrainingOptions without_initial_model(TrainingOptions options) {
   return options;
 }
 
-}  // namespace
-}  // namespace training
+// All options that the ranks must share: their threads are their own.
+std::uint64_t options_hash(const TrainingOptions& options) {
+  return Hasher()
+      .add(training_options_text(options))
+      .add(fs::absolute(options.output).string())
+      .add(options.config ? config_hash(*options.config) : 0)
+      .add(static_cast<std::uint64_t>(options.gemm))
+      .add(options.resume ? 1 : 0)
+      .add(options.shard_optimizer ? 1 : 0)
+      .value();
+}
 
-TrainingSummary train(const TrainingOptions& options, const TrainingCallbacks& callbacks) {
-  training::check_options(options);
-  const training::RunDirectory directory(options.output);
-  if (training::list_checkpoints(options.output).empty()) {
-    return training::Run(options, callbacks).execute();
+}  // namespace
+
+TrainingSummary train(const TrainingOptions& options, const TrainingCallbacks& callbacks,
+                      distributed::Communicator& ranks) {
+  check_options(options);
+  distributed::check_same(ranks, {{"instruction set (choose one with --isa)",
+                                   Hasher().add(kernels::active_kernels().isa).value()},
+                                  {"set of options", options_hash(options)}});
+  // One process locks it, makes it, and looks into it; all go the way that it finds.
+  std::optional<RunDirectory> directory;
+  std::uint64_t holds_a_run = 0;
+  if (ranks.is_first()) {
+    directory.emplace(options.output);
+    holds_a_run = list_checkpoints(options.output).empty() ? 0 : 1;
   }
+  ranks.broadcast(&holds_a_run, sizeof holds_a_run);
+  if (holds_a_run == 0) return Run(options, callbacks, ranks).execute();
   if (!options.resume) {
     throw Error(ErrorCode::kUnwritable, options.output.string(), "holds a run already",
                 "go on with --resume, or choose another output directory");
   }
-  return training::Run(training::without_initial_model(options), callbacks).execute();
+  return Run(without_initial_model(options), callbacks, ranks).execute();
+}
+
+}  // namespace training
+
+TrainingSummary train(const TrainingOptions& options, const TrainingCallbacks& callbacks) {
+  distributed::Communicator alone;
+  return training::train(options, callbacks, alone);
 }
 
 }  // namespace glassgpt

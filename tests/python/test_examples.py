@@ -1,6 +1,8 @@
 """The examples run as they stand, and do what they say."""
 import pathlib
 import runpy
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -43,3 +45,17 @@ def test_an_index_finds_what_numpy_finds(library, package, capsys):
     similar = ran["query"] @ ran["vectors"]["final"].T
     np.testing.assert_array_equal(np.asarray(ran["found"]), np.argsort(-similar, axis=1)[:, :3])
     assert ran["texts"][int(np.asarray(ran["found"])[0, 0])] in capsys.readouterr().out
+
+
+def test_parts_of_a_data_frame_by_worker_processes_have_the_bytes_of_one_call(model, tmp_path):
+    pd = pytest.importorskip("pandas", reason="pandas is not installed (Debian: python3-pandas)")
+    script = EXAMPLES / "partitions.py"
+    done = subprocess.run([sys.executable, str(script)], cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    defined = runpy.run_path(str(script), run_name="partitions")
+    texts = [f"The river has {n} banks." for n in range(40)] + ["银行在河边。"] * 10
+    whole = model.embed(texts, unit="text", normalize=True)["final"]
+    np.testing.assert_array_equal(np.load(tmp_path / "vectors.npy"), whole)
+    # The two functions are what other schedulers take: they must do the same in this process.
+    defined["start_worker"](1)
+    np.testing.assert_array_equal(defined["embed_part"](pd.DataFrame({"text": texts[:3]})), whole[:3])

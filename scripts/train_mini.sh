@@ -4,14 +4,15 @@
 # what is finished is left alone.
 #   scripts/train_mini.sh RUN_DIRECTORY [sinusoidal|learned|both]
 # The corpora are found by GLASSGPT_SHARED (default: ../shared beside the project), the program by GLASSGPT (default: the build's).
-# STEPS (default 8000, of 4096 tokens) must be the same whenever a run goes on.
+# STEPS (default 3200, of 4096 tokens) must be the same whenever a run goes on; DTYPE (default f32) may be bf16, which is faster with AMX.
 set -euo pipefail
 project=$(cd "$(dirname "$0")/.." && pwd)
 run=${1:?usage: scripts/train_mini.sh RUN_DIRECTORY [sinusoidal|learned|both]}
 which=${2:-both}
 corpus=${GLASSGPT_SHARED:-$project/../shared}/data/corpus
 glassgpt=${GLASSGPT:-$project/build/bin/glassgpt}
-steps=${STEPS:-8000}
+steps=${STEPS:-3200}
+dtype=${DTYPE:-f32}
 [ -d "$corpus" ] || { echo "train_mini.sh: no corpora in $corpus; set GLASSGPT_SHARED" >&2; exit 1; }
 mkdir -p "$run"
 
@@ -56,7 +57,7 @@ train_model() {
       "$corpus/zh/howtocook-recipes.txt:4" \
       --valid "$corpus/valid/en-valid.txt" "$corpus/valid/zh-valid.txt" \
       --steps "$steps" --batch-tokens 4096 --lr 2e-3 --min-lr 1e-4 --warmup 200 --weight-decay 0.1 --clip 1.0 \
-      --eval-every 250 --checkpoint-every 50 --snapshots 12 --sample-prompt "The river" --storage f16 --seed 1
+      --eval-every 250 --checkpoint-every 50 --snapshots 12 --sample-prompt "The river" --storage f16 --dtype "$dtype" --seed 1
   fi
   touch "$run/$name/finished"
 }

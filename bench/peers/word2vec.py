@@ -1,11 +1,13 @@
 #!/usr/bin/python3
-"""glassgpt word2vec beside Debian's fasttext: speed and word similarity at equal settings. See README.md.
+"""glassgpt word2vec beside Debian's fasttext: speed, word similarity and analogies at equal settings. See README.md.
 
-    bench/peers/word2vec.py --build build --similarity DIR --work DIR TEXT... [--threads 1 2]
+    bench/peers/word2vec.py --build build --similarity DIR --analogies FILE... --work DIR TEXT... [--threads 1 2]
 
-Both train on the same words: TEXT in lower case, runs of letters, digits and apostrophes, a line a sentence. For each
-number of threads both are run in turns, and times are medians; for each seed the Spearman correlation with people's
-judgements in the files of DIR is computed, over pairs whose words both have a vector. Needs python3-numpy and fasttext.
+Both train on the same words: TEXT in lower case, runs of letters, digits and apostrophes, a line a sentence; with --dictionary
+the words that ICU's dictionary finds, for Chinese (needs python3-icu). For each number of threads both are run in turns, and times
+are medians. For each seed the Spearman correlation with people's judgements in the files of DIR is computed, over pairs whose words
+both have a vector; and of each file of analogies (": section", then "a b c d" a line) the share of questions whose d is nearest to
+b - a + c of all words but a, b and c, over questions whose words all have a vector. Needs python3-numpy and fasttext.
 """
 
 import argparse
@@ -22,12 +24,31 @@ import numpy as np
 WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 
 
-def make_words(texts, file):
+def dictionary_words():
+    """The words of a line as glassgpt's --split text finds them: boundaries of Unicode's annex 29 and of ICU's dictionaries."""
+    import icu
+    breaks = icu.BreakIterator.createWordInstance(icu.Locale.getRoot())
+
+    def words(line):
+        # ICU counts UTF-16 units, as its own strings do.
+        text = icu.UnicodeString(line)
+        breaks.setText(text)
+        found, begin = [], 0
+        for end in breaks:
+            # The rule's status says what it is: from 100 on letters, digits, ideographs.
+            if breaks.getRuleStatus() >= 100:
+                found.append(str(text[begin:end]))
+            begin = end
+        return found
+    return words
+
+
+def make_words(texts, file, words_of):
     with open(file, "w", encoding="utf-8") as out:
         for text in texts:
             with open(text, encoding="utf-8") as lines:
                 for line in lines:
-                    words = WORD.findall(line.lower())
+                    words = words_of(line.strip().lower())
                     if words:
                         out.write(" ".join(words) + "\n")
 
@@ -57,9 +78,40 @@ def spearman(a, b):
     return float(np.corrcoef(ranks(a), ranks(b))[0, 1])
 
 
-def similarities(vectors, directory):
-    """For each set the correlation and the share of pairs that it is of."""
+def analogies(words, rows, file):
+    """The share of questions that are answered right, and the share of questions whose words all have a vector."""
+    questions, known = 0, []
+    with open(file, encoding="utf-8") as lines:
+        for line in lines:
+            fields = line.lower().split()
+            if len(fields) != 4 or fields[0] == ":":
+                continue
+            questions += 1
+            if all(word in words for word in fields):
+                known.append([words[word] for word in fields])
+    right = 0
+    for first in range(0, len(known), 256):
+        a, b, c, d = np.array(known[first:first + 256]).T
+        cosines = (rows[b] - rows[a] + rows[c]) @ rows.T
+        places = np.arange(len(a))
+        for given in (a, b, c):
+            cosines[places, given] = -np.inf
+        right += int((cosines.argmax(axis=1) == d).sum())
+    return (right / len(known) if known else 0.0), len(known) / max(1, questions)
+
+
+def scores(vectors, options):
+    """For each set its score and the share of pairs or questions that it is of."""
     words, rows = read_vectors(vectors)
+    result = similarities(words, rows, options.similarity) if options.similarity else {}
+    for file in options.analogies:
+        name = os.path.basename(os.path.dirname(file)) + "/" + os.path.splitext(os.path.basename(file))[0]
+        result[name] = analogies(words, rows, file)
+    return result
+
+
+def similarities(words, rows, directory):
+    """For each set the correlation and the share of pairs that it is of."""
     result = {}
     for file in sorted(glob.glob(os.path.join(directory, "EN-*.txt"))):
         judged, cosines, pairs = [], [], 0
@@ -133,13 +185,13 @@ def measure(contenders, runs, options):
         for seed in options.seeds:
             for contender in contenders:
                 seconds, training, file = contender.train(seed, threads)
-                scores = similarities(file, options.similarity)
-                runs.append((threads, contender.name, seconds, training, scores))
+                result = scores(file, options)
+                runs.append((threads, contender.name, seconds, training, result))
                 if options.results:
                     with open(options.results, "w", encoding="utf-8") as out:
                         json.dump(runs, out)
                 print(f"# {contender.name}, {threads} threads, seed {seed}: {seconds:.1f} s, "
-                      + ", ".join(f"{name} {score:.3f}" for name, (score, _) in scores.items()), flush=True)
+                      + ", ".join(f"{name} {score:.3f}" for name, (score, _) in result.items()), flush=True)
 
 
 def print_tables(runs, options):
@@ -159,18 +211,20 @@ def print_tables(runs, options):
     for (threads, name), runs in results.items():
         cells, means = [], []
         for test in sets:
-            scores = [100 * r[2][test][0] for r in runs]
-            means.append(statistics.mean(scores))
-            spread = statistics.stdev(scores) if len(scores) > 1 else 0
+            of_seeds = [100 * r[2][test][0] for r in runs]
+            means.append(statistics.mean(of_seeds))
+            spread = statistics.stdev(of_seeds) if len(of_seeds) > 1 else 0
             cells.append(f"{means[-1]:.1f} ± {spread:.1f}")
         print(f"| {threads} | {name} | " + " | ".join(cells) + f" | {statistics.mean(means):.1f} |")
-    print("\npairs that have vectors: " + ", ".join(f"{name} {100 * share:.0f}%" for name, (_, share) in sets.items()))
+    print("\npairs and questions that have vectors: " + ", ".join(f"{name} {100 * share:.0f}%" for name, (_, share) in sets.items()))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--build", default="build")
-    parser.add_argument("--similarity", required=True, help="directory of EN-*.txt: word, word, judgement")
+    parser.add_argument("--similarity", help="directory of EN-*.txt: word, word, judgement")
+    parser.add_argument("--analogies", nargs="*", default=[], metavar="FILE", help="files of questions, Google's format")
+    parser.add_argument("--dictionary", action="store_true", help="words by ICU's dictionary, for Chinese")
     parser.add_argument("--work", required=True, help="directory for the words and the vectors")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
@@ -183,11 +237,13 @@ def main():
     parser.add_argument("--sample", type=float, default=1e-4)
     parser.add_argument("texts", nargs="+")
     options = parser.parse_args()
-    if not glob.glob(os.path.join(options.similarity, "EN-*.txt")):
+    if not options.similarity and not options.analogies:
+        parser.error("--similarity or --analogies is needed")
+    if options.similarity and not glob.glob(os.path.join(options.similarity, "EN-*.txt")):
         parser.error(f"no EN-*.txt in {options.similarity}")
     os.makedirs(options.work, exist_ok=True)
     options.words = os.path.join(options.work, "words.txt")
-    make_words(options.texts, options.words)
+    make_words(options.texts, options.words, dictionary_words() if options.dictionary else WORD.findall)
     options.count = count_words(options)
     options.trained = options.count * options.epochs
     contenders = [Glassgpt(options), FastText(options)] + ([FastText(options, True)] if options.ngrams else [])

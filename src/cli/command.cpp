@@ -36,7 +36,10 @@ ComputeType CommonOptions::compute_type() const {
   return dtype == "bf16" ? ComputeType::kBFloat16 : ComputeType::kFloat32;
 }
 
-fs::path bundled_model(const std::string& name) {
+namespace {
+
+template <class Accept>
+fs::path find_weights(const std::string& name, Accept accept) {
   std::error_code error;
   const fs::path executable = fs::read_symlink("/proc/self/exe", error);
   std::vector<fs::path> candidates;
@@ -47,9 +50,23 @@ fs::path bundled_model(const std::string& name) {
   }
   candidates.push_back(fs::path(GLASSGPT_SOURCE_DIR) / "weights" / name);
   for (const fs::path& candidate : candidates) {
-    if (is_model_directory(candidate)) return candidate;
+    if (accept(candidate)) return candidate;
   }
   return {};
+}
+
+}  // namespace
+
+fs::path bundled_weights(const std::string& name) {
+  return find_weights(name, [](const fs::path& candidate) {
+    std::error_code error;
+    return fs::exists(candidate, error);
+  });
+}
+
+fs::path bundled_model(const std::string& name) {
+  return find_weights(name,
+                      [](const fs::path& candidate) { return is_model_directory(candidate); });
 }
 
 fs::path find_model_directory(const CommonOptions& common) {

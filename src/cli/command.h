@@ -76,8 +76,10 @@ std::unique_ptr<Command> make_word2vec();
 std::unique_ptr<Command> make_info();
 std::unique_ptr<Command> make_walkthrough();  // in src/walkthrough, which uses the others' parts
 
-// weights/NAME beside the executable (build tree, installed tree) or in the source tree; empty if
-// it is not there.
+// weights/NAME, a file or a folder, beside the executable (build tree, installed tree) or in the
+// source tree; empty if it is not there.
+std::filesystem::path bundled_weights(const std::string& name);
+// The same, of a folder that is a model.
 std::filesystem::path bundled_model(const std::string& name);
 // -m, else GLASSGPT_MODEL, else the bundled model "mini". Empty if none of them is there and none
 // was asked for.

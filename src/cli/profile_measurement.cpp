@@ -10,7 +10,7 @@
 namespace glassgpt::cli {
 namespace {
 
-constexpr double kWarmUpSeconds = 0.1, kMeasuredSeconds = 1.0;
+constexpr double kWarmUpSeconds = 0.1;
 constexpr double kFewestPasses = 3, kMostPasses = 2000;
 constexpr std::size_t kTracedPasses = 20;
 
@@ -67,7 +67,8 @@ double ProfileRoof::least_seconds(TimedStage stage, const StageCost& cost,
 }
 
 Measurement measure_passes(const Model& model, const Batch& batch, const ForwardOptions& options,
-                           std::string gemm, std::size_t repeat, Progress& progress) {
+                           std::string gemm, std::size_t repeat, Progress& progress,
+                           double budget_seconds) {
   Measurement measurement{std::move(gemm), {}, {}, {}};
   AllLayers layers;
   PassProfile profile;
@@ -85,7 +86,7 @@ Measurement measure_passes(const Model& model, const Batch& batch, const Forward
   while (seconds_now() - start < kWarmUpSeconds) one = pass();
   if (repeat == 0)
     repeat = static_cast<std::size_t>(
-        std::clamp(std::ceil(kMeasuredSeconds / one), kFewestPasses, kMostPasses));
+        std::clamp(std::ceil(budget_seconds / one), kFewestPasses, kMostPasses));
   for (std::size_t i = 0; i < repeat; ++i) {
     measurement.wall_seconds.push_back(pass());
     measurement.stages.push_back(stage_times(profile));

@@ -67,9 +67,11 @@ class AllLayers : public Observer {
   void on_stage(const StageView&) override {}
 };
 
-// Warms up, then measures `repeat` passes; 0: as many as take about a second.
+// Warms up, then measures `repeat` passes; 0: as many as take about `budget_seconds`, three at
+// least.
 Measurement measure_passes(const Model& model, const Batch& batch, const ForwardOptions& options,
-                           std::string gemm, std::size_t repeat, Progress& progress);
+                           std::string gemm, std::size_t repeat, Progress& progress,
+                           double budget_seconds = 1.0);
 
 ProfileSummary summarize(const Measurement& measurement, const ProfileRoof& roof, bool per_layer);
 

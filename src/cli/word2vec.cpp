@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <new>
 
+#include "cli/bundled_words.h"
 #include "cli/command.h"
 #include "cli/display.h"
 #include "cli/json_text.h"
@@ -50,12 +51,14 @@ class Word2VecLine {
 class Word2Vec : public Command {
  public:
   CommandInfo info() const override {
-    return {"word2vec", "word vectors from text files by skip-gram, their neighbours and analogies",
-            "FILES...",
-            "  glassgpt word2vec -o words.vec corpus/*.txt\n"
-            "  glassgpt word2vec --nearest river --nearest 北京 words.vec\n"
-            "  glassgpt word2vec --analogy man king woman words.vec\n"
-            "  glassgpt word2vec --split space --binary -o words.bin words-between-blanks.txt\n"};
+    return {
+        "word2vec", "word vectors from text files by skip-gram, their neighbours and analogies",
+        "FILES...",
+        "  glassgpt word2vec -o words.vec corpus/*.txt\n"
+        "  glassgpt word2vec --nearest river --nearest 北京 words.vec\n"
+        "  glassgpt word2vec --analogy man king woman    # without a file: the bundled vectors\n"
+        "  glassgpt word2vec --keep 5000 --binary -o small.bin corpus/*.txt\n"
+        "  glassgpt word2vec --split space --binary -o words.bin words-between-blanks.txt\n"};
   }
 
   void add_options(CLI::App& app) override {
@@ -83,8 +86,13 @@ class Word2Vec : public Command {
     app.add_option("-o,--output", output_, "file for the vectors")
         ->type_name("FILE")
         ->check(not_empty());
+    app.add_option("--keep", keep_, "write the N most frequent words alone; 0: all")
+        ->check(CLI::Range(0, 1 << 30).description(""))
+        ->type_name("N")
+        ->capture_default_str();
     app.add_option("--nearest", nearest_,
-                   "instead of training: neighbours of a word in FILE; repeat")
+                   "instead of training: neighbours of a word in FILE, or in the bundled English "
+                   "and Chinese vectors; repeat")
         ->type_name("WORD")
         ->expected(1)
         ->allow_extra_args(false)
@@ -105,8 +113,8 @@ class Word2Vec : public Command {
       throw UsageError("-o is for training, --nearest and --analogy read a file that is there");
     }
     if (asks) {
-      if (arguments.size() != 1) throw UsageError("name one file of vectors to look in");
-      ask(common, WordVectors::load(arguments.front()), arguments.front());
+      if (arguments.size() > 1) throw UsageError("name one file of vectors to look in");
+      ask(common, arguments.empty() ? bundled_word_vectors() : load(arguments.front()));
       return;
     }
     if (output_.empty()) throw UsageError("-o FILE is needed: where the vectors go");
@@ -141,10 +149,12 @@ class Word2Vec : public Command {
     Progress progress(common.quiet);
     options_.progress = Word2VecLine(progress);
     const Word2VecSummary done = train_word2vec(files);
+    const WordVectors kept = most_frequent(done.vectors);
+    const WordVectors& written = kept.size() > 0 ? kept : done.vectors;
     if (binary_) {
-      done.vectors.save_binary(output_);
+      written.save_binary(output_);
     } else {
-      done.vectors.save_text(output_);
+      written.save_text(output_);
     }
     const double trained = static_cast<double>(done.words * options_.epochs);
     const double rate = done.training_seconds > 0 ? trained / done.training_seconds : 0;
@@ -176,34 +186,80 @@ class Word2Vec : public Command {
     }
   }
 
-  void ask(const CommonOptions& common, const WordVectors& vectors, const std::string& file) const {
-    const auto find = [&](const std::string& word) {
-      const auto found = vectors.find(word);
-      if (!found) {
-        throw Error(ErrorCode::kOutOfRange, file, "has no word " + readable_token(word),
-                    "rare words have no vector, and words are in lower case unless --keep-case or "
-                    "--split space was given");
+  // The first words of the file, which is sorted by count; none where all are kept.
+  WordVectors most_frequent(const WordVectors& vectors) const {
+    if (keep_ == 0 || keep_ >= vectors.size()) return {};
+    std::vector<std::string> words;
+    std::vector<float> values;
+    for (std::size_t i = 0; i < keep_; ++i) {
+      words.push_back(vectors.word(i));
+      values.insert(values.end(), vectors.vector(i).begin(), vectors.vector(i).end());
+    }
+    return {std::move(words), vectors.dim(), std::move(values)};
+  }
+
+  static std::vector<NamedWordVectors> load(const std::string& file) {
+    std::vector<NamedWordVectors> files;
+    files.push_back({file, "", WordVectors::load(file)});
+    return files;
+  }
+
+  // The first of the files that has all these words, and the words' places in it.
+  struct Found {
+    const WordVectors* vectors;
+    std::vector<std::size_t> words;
+  };
+  static Found find(const std::vector<NamedWordVectors>& files,
+                    const std::vector<std::string>& words) {
+    for (const NamedWordVectors& file : files) {
+      Found found{&file.vectors, {}};
+      for (const std::string& word : words) {
+        if (const auto at = file.vectors.find(word)) found.words.push_back(*at);
       }
-      return *found;
-    };
+      if (found.words.size() == words.size()) return found;
+    }
+    std::string names, missing;
+    for (const NamedWordVectors& file : files) {
+      names += (names.empty() ? "" : ", ") + file.path.string();
+    }
+    for (const std::string& word : words) {
+      const bool known = std::any_of(files.begin(), files.end(), [&](const auto& file) {
+        return file.vectors.find(word).has_value();
+      });
+      if (!known && missing.empty()) missing = word;
+    }
+    if (missing.empty()) {
+      throw Error(ErrorCode::kOutOfRange, names, "no file has all the words of the analogy",
+                  "all three must be of one language");
+    }
+    throw Error(ErrorCode::kOutOfRange, names, "has no word " + readable_token(missing),
+                "rare words have no vector, and words are in lower case unless --keep-case or "
+                "--split space was given");
+  }
+
+  void ask(const CommonOptions& common, const std::vector<NamedWordVectors>& files) const {
+    if (files.empty()) {
+      throw Error(ErrorCode::kNotFound, "", "there are no bundled word vectors in weights/words",
+                  "name a file of vectors, which word2vec -o FILE writes");
+    }
     Output output;
     for (const std::string& word : nearest_) {
-      const std::size_t index = find(word);
-      const auto found = vectors.nearest(vectors.vector(index), top_, std::span(&index, 1));
+      const auto [vectors, words] = find(files, {word});
+      const auto found = vectors->nearest(vectors->vector(words[0]), top_, words);
       output.write(common.json
-                       ? json_line(fmt::format(R"("query":{})", json_string(word)), vectors, found)
-                       : word + "\n" + table(vectors, found));
+                       ? json_line(fmt::format(R"("query":{})", json_string(word)), *vectors, found)
+                       : word + "\n" + table(*vectors, found));
     }
     if (!analogy_.empty()) {
-      const auto found =
-          vectors.analogy(find(analogy_[0]), find(analogy_[1]), find(analogy_[2]), top_);
+      const auto [vectors, words] = find(files, analogy_);
+      const auto found = vectors->analogy(words[0], words[1], words[2], top_);
       if (common.json) {
         output.write(json_line(fmt::format(R"("analogy":[{},{},{}])", json_string(analogy_[0]),
                                            json_string(analogy_[1]), json_string(analogy_[2])),
-                               vectors, found));
+                               *vectors, found));
       } else {
         output.write(fmt::format("{} : {} = {} : ?\n", analogy_[0], analogy_[1], analogy_[2]) +
-                     table(vectors, found));
+                     table(*vectors, found));
       }
     }
     output.finish();
@@ -239,7 +295,7 @@ class Word2Vec : public Command {
   std::string split_ = "text", output_;
   bool keep_case_ = false, binary_ = false;
   std::vector<std::string> nearest_, analogy_;
-  std::size_t top_ = 10;
+  std::size_t top_ = 10, keep_ = 0;
 };
 
 }  // namespace

@@ -100,10 +100,10 @@ void add_distances(ordered_json& chapter, const PositionTable& table) {
       cosines += cosine(x, y);
     }
     chapter["distance"].push_back(distance);
-    chapter["mean_dot"].push_back(sum / static_cast<double>(pairs));
-    chapter["min_dot"].push_back(least);
-    chapter["max_dot"].push_back(most);
-    chapter["mean_cosine"].push_back(cosines / static_cast<double>(pairs));
+    chapter["mean_dot"].push_back(nine_digits(sum / static_cast<double>(pairs)));
+    chapter["min_dot"].push_back(nine_digits(least));
+    chapter["max_dot"].push_back(nine_digits(most));
+    chapter["mean_cosine"].push_back(nine_digits(cosines / static_cast<double>(pairs)));
   }
 }
 
@@ -114,7 +114,8 @@ void add_table(Document& document, const std::string& name, const PositionTable&
   ordered_json& chapter = document.json["positions"][name];
   chapter = {{"source", table.source}, {"n_positions", table.n_positions}, {"n_embd", table.width},
              {"rows", nullptr},        {"norms", ordered_json::array()},   {"cosines", nullptr}};
-  for (std::size_t p = 0; p < shown; ++p) chapter["norms"].push_back(norm(table.row(p)));
+  for (std::size_t p = 0; p < shown; ++p)
+    chapter["norms"].push_back(nine_digits(norm(table.row(p))));
   add_distances(chapter, table);
   chapter["frequencies"] = nullptr;
   if (name == "sinusoidal") {

@@ -14,8 +14,11 @@ void add_model(Document& document, const Subject& subject);
 void add_counts(Document& document, const nlohmann::json& examples);
 void add_one_hot(Document& document, const Subject& subject, const nlohmann::json& examples);
 void add_skip_gram(Document& document, const nlohmann::json& examples);
+void add_corpora(Document& document, const nlohmann::json& examples);  // chapter 3's second half
 void add_bpe(Document& document, const Subject& subject, const nlohmann::json& examples);
 void add_embedding(Document& document, const Subject& subject);
+// Chapter 5's second half, after its first.
+void add_formation(Document& document, const Subject& subject, const nlohmann::json& examples);
 void add_positions(Document& document, const Subject& subject);
 void add_attention(Document& document, const Subject& subject);
 void add_layers(Document& document, const Subject& subject);

@@ -64,7 +64,9 @@ class Walkthrough : public cli::Command {
     }
     const cli::Text text = only_text(arguments);
     cli::Output output(output_);
-    const auto directory = cli::model_directory(common);
+    auto directory = cli::model_directory(common);
+    // "weights/mini/" is called mini too.
+    if (!directory.has_filename()) directory = directory.parent_path();
     const Model model = Model::load(directory);
     const Tokenizer tokenizer = Tokenizer::load(directory);
     cli::check_tokenizer_fits(tokenizer, model, directory);

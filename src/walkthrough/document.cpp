@@ -18,9 +18,15 @@ struct Step {
 
 const std::vector<Step>& steps() {
   static const std::vector<Step> list = {
+      // Both are in other tensors too: layer 0, and rows of the table.
+      {{"/embedding/input", "/positions/text"}, std::nullopt},
+      {{"/skip_gram/corpora/0/vectors", "/skip_gram/corpora/1/vectors"}, NumberFormat::kByte},
       {{"/attention/heads", "/layers/attention_out", "/layers/mlp_out", "/layers/final",
-        "/embedding/input", "/positions/text", "/positions/sinusoidal/rows",
-        "/positions/learned/rows", "/uses/vectors"},
+        "/embedding/rows", "/embedding/formation/views/table/xy",
+        "/embedding/formation/views/table/cosines", "/embedding/formation/views/final/xy",
+        "/embedding/formation/views/final/cosines", "/positions/sinusoidal/rows",
+        "/positions/sinusoidal/cosines", "/positions/learned/rows", "/positions/learned/cosines",
+        "/uses/vectors"},
        NumberFormat::kHalf},
       {{"/layers/residual"}, NumberFormat::kHalf},
       {{"/attention/scores", "/attention/weights"}, NumberFormat::kFloat24},

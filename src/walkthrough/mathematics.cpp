@@ -15,11 +15,11 @@ double dot(std::span<const double> x, std::span<const double> y) {
   return sum;
 }
 
-// [cols, cols], symmetric; the sum of (row - mean)^T (row - mean).
-std::vector<double> scatter_matrix(std::span<const double> centred, std::size_t cols) {
+// The sum of row^T row over the rows of x: [cols, cols], symmetric.
+std::vector<double> products_of_columns(std::span<const double> x, std::size_t cols) {
   std::vector<double> matrix(cols * cols, 0.0);
-  for (std::size_t begin = 0; begin < centred.size(); begin += cols) {
-    const double* row = centred.data() + begin;
+  for (std::size_t begin = 0; begin < x.size(); begin += cols) {
+    const double* row = x.data() + begin;
     for (std::size_t i = 0; i < cols; ++i) {
       double* out = matrix.data() + i * cols;
       for (std::size_t j = 0; j < cols; ++j) out[j] += row[i] * row[j];
@@ -28,39 +28,60 @@ std::vector<double> scatter_matrix(std::span<const double> centred, std::size_t 
   return matrix;
 }
 
-// The eigenvector of the largest eigenvalue among those orthogonal to `found`, by power iteration;
-// zeros if nothing is left.
-std::vector<double> next_direction(std::span<const double> matrix, std::size_t cols,
-                                   const std::vector<std::vector<double>>& found) {
+std::vector<double> transposed(std::span<const double> x, std::size_t cols) {
+  const std::size_t rows = x.size() / cols;
+  std::vector<double> out(x.size());
+  for (std::size_t r = 0; r < rows; ++r) {
+    for (std::size_t c = 0; c < cols; ++c) out[c * rows + r] = x[r * cols + c];
+  }
+  return out;
+}
+
+// v times the rows of x, added up: of as many numbers as x has columns.
+std::vector<double> combined_rows(std::span<const double> v, std::span<const double> x) {
+  const std::size_t cols = x.size() / v.size();
+  std::vector<double> sum(cols, 0.0);
+  for (std::size_t r = 0; r < v.size(); ++r) {
+    for (std::size_t c = 0; c < cols; ++c) sum[c] += v[r] * x[r * cols + c];
+  }
+  return sum;
+}
+
+// The eigenvector of the largest eigenvalue of a symmetric matrix among those orthogonal to
+// `found`, by power iteration; zeros if nothing is left.
+std::vector<double> next_eigenvector(std::span<const double> matrix, std::size_t size,
+                                     const std::vector<std::vector<double>>& found) {
   constexpr std::size_t kMostSteps = 1000;
   constexpr double kStill = 1e-10;
-  std::vector<double> direction(cols), image(cols);
+  std::vector<double> vector(size);
   // Any start that no symmetry makes orthogonal to the answer.
-  for (std::size_t i = 0; i < cols; ++i) direction[i] = 1.0 / static_cast<double>(i + 2);
+  for (std::size_t i = 0; i < size; ++i) vector[i] = 1.0 / static_cast<double>(i + 2);
   for (std::size_t step = 0; step < kMostSteps; ++step) {
-    for (std::size_t i = 0; i < cols; ++i)
-      image[i] = dot(matrix.subspan(i * cols, cols), direction);
+    std::vector<double> image = combined_rows(vector, matrix);
     for (const std::vector<double>& other : found) {
       const double along = dot(image, other);
-      for (std::size_t i = 0; i < cols; ++i) image[i] -= along * other[i];
+      for (std::size_t i = 0; i < size; ++i) image[i] -= along * other[i];
     }
     const double length = std::sqrt(dot(image, image));
-    if (!(length > 1e-300)) return std::vector<double>(cols, 0.0);
+    if (!(length > 1e-300)) return std::vector<double>(size, 0.0);
     double change = 0;
-    for (std::size_t i = 0; i < cols; ++i) {
+    for (std::size_t i = 0; i < size; ++i) {
       const double next = image[i] / length;
-      change = std::max(change, std::abs(next - direction[i]));
-      direction[i] = next;
+      change = std::max(change, std::abs(next - vector[i]));
+      vector[i] = next;
     }
     if (change < kStill) break;
   }
-  const double top = *std::max_element(direction.begin(), direction.end(), [](double a, double b) {
-    return std::abs(a) < std::abs(b);
-  });
-  if (top < 0) {
-    for (double& value : direction) value = -value;
-  }
-  return direction;
+  return vector;
+}
+
+// Of length 1, the largest entry positive; zeros stay zeros.
+void normalize(std::vector<double>& direction) {
+  const auto smaller = [](double a, double b) { return std::abs(a) < std::abs(b); };
+  const double top = *std::max_element(direction.begin(), direction.end(), smaller);
+  const double length = std::sqrt(dot(direction, direction));
+  if (!(length > 1e-300)) return;
+  for (double& value : direction) value /= top < 0 ? -length : length;
 }
 
 }  // namespace
@@ -117,6 +138,7 @@ std::vector<std::size_t> largest(std::span<const double> values, std::size_t k) 
 
 Components principal_components(std::span<const double> rows, std::size_t cols, std::size_t k) {
   const std::size_t count = cols == 0 ? 0 : rows.size() / cols;
+  if (count == 0) return {{}, std::vector<double>(k, 0.0)};
   std::vector<double> centred(rows.begin(), rows.end());
   for (std::size_t c = 0; c < cols; ++c) {
     double mean = 0;
@@ -124,18 +146,23 @@ Components principal_components(std::span<const double> rows, std::size_t cols, 
     mean /= static_cast<double>(std::max<std::size_t>(1, count));
     for (std::size_t r = 0; r < count; ++r) centred[r * cols + c] -= mean;
   }
-  const std::vector<double> matrix = scatter_matrix(centred, cols);
   double total = 0;
-  for (std::size_t i = 0; i < cols; ++i) total += matrix[i * cols + i];
+  for (const double value : centred) total += value * value;
 
+  // The products of columns and those of rows have the same eigenvalues; the smaller matrix does.
+  const bool by_rows = count < cols;
+  const std::vector<double> matrix = by_rows ? products_of_columns(transposed(centred, cols), count)
+                                             : products_of_columns(centred, cols);
   Components components;
   components.coordinates.resize(count * k);
   std::vector<std::vector<double>> found;
   for (std::size_t axis = 0; axis < k; ++axis) {
-    found.push_back(next_direction(matrix, cols, found));
+    found.push_back(next_eigenvector(matrix, by_rows ? count : cols, found));
+    std::vector<double> direction = by_rows ? combined_rows(found.back(), centred) : found.back();
+    normalize(direction);
     double variance = 0;
     for (std::size_t r = 0; r < count; ++r) {
-      const double along = dot(std::span(centred).subspan(r * cols, cols), found.back());
+      const double along = dot(std::span(centred).subspan(r * cols, cols), direction);
       components.coordinates[r * k + axis] = static_cast<float>(along);
       variance += along * along;
     }

@@ -155,6 +155,41 @@ class Story {
         skip_gram_trace(traces[i], "/skip_gram/traces/" + std::to_string(i));
       }
     }
+    for (const auto& corpus : json_["skip_gram"]["corpora"]) {
+      if (is_own_language(corpus)) corpus_words(corpus);
+    }
+  }
+
+  // What the same training makes of a real corpus: neighbours and analogies.
+  void corpus_words(const ordered_json& corpus) {
+    static constexpr std::size_t kShown = 4;
+    const auto nearest = [](const ordered_json& list) {
+      std::string line;
+      for (std::size_t i = 0; i < std::min(kShown, list.size()); ++i) {
+        line += fmt::format("{}{} {:.3f}", i == 0 ? "" : "  ", string(list[i]["word"]),
+                            double{list[i]["cosine"]});
+      }
+      return line;
+    };
+    say(text_("skip_gram.corpus",
+              {{"vocabulary", corpus["vocabulary"].dump()}, {"dim", corpus["dim"].dump()}}));
+    Table words = table({kLeft, kLeft}, {"word", "nearest"});
+    for (const auto& one : corpus["nearest"]) {
+      words.add_row({string(one["word"]), nearest(one["nearest"])});
+    }
+    show(words);
+    Table analogies = table({kLeft, kLeft, kLeft}, {"analogy", "nearest", "expected"});
+    for (const auto& one : corpus["analogies"]) {
+      const ordered_json& given = one["words"];
+      analogies.add_row(
+          {fmt::format("{} : {} = {} : ?", string(given[0]), string(given[1]), string(given[2])),
+           nearest(one["nearest"]), string(one["expected"])});
+    }
+    show(analogies);
+    for (const char* part : {"nearest", "analogies"}) {
+      if (corpus[part].empty()) continue;
+      out_ += fmt::format("  $ {}\n", string(corpus[part][0]["command"]));
+    }
   }
 
   void skip_gram_trace(const ordered_json& trace, const std::string& pointer) {

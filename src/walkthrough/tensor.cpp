@@ -1,5 +1,6 @@
 #include "walkthrough/tensor.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <stdexcept>
@@ -23,6 +24,8 @@ std::size_t bytes_of(NumberFormat format) {
       return 3;
     case NumberFormat::kHalf:
       return 2;
+    case NumberFormat::kByte:
+      return 1;
   }
   return 4;
 }
@@ -35,8 +38,20 @@ const char* name_of(NumberFormat format) {
       return "f24";
     case NumberFormat::kHalf:
       return "f16";
+    case NumberFormat::kByte:
+      return "i8";
   }
   return "f32";
+}
+
+// Never zero, so that zeros can be divided by it.
+float byte_step(const std::vector<float>& values) {
+  float most = 0;
+  for (const float value : values) {
+    if (!std::isfinite(value)) throw std::logic_error("a tensor of bytes has no infinities");
+    most = std::max(most, std::abs(value));
+  }
+  return most > 0 ? most / 127 : 1.0f;
 }
 
 ordered_json object(std::span<const std::size_t> shape, const char* dtype, Layout layout,
@@ -89,16 +104,21 @@ ordered_json encode(const Tensor& tensor, NumberFormat format) {
   }
   std::string bytes;
   bytes.reserve(tensor.values.size() * bytes_of(format));
+  const float step = format == NumberFormat::kByte ? byte_step(tensor.values) : 0.0f;
   for (const float value : tensor.values) {
     if (format == NumberFormat::kHalf) {
       append_bytes(bytes, io::float_to_half(value), 2);
+    } else if (format == NumberFormat::kByte) {
+      append_bytes(bytes, static_cast<std::uint32_t>(std::lround(value / step)), 1);
     } else if (format == NumberFormat::kFloat24) {
       append_bytes(bytes, std::bit_cast<std::uint32_t>(round_to_float24(value)) >> 8, 3);
     } else {
       append_bytes(bytes, std::bit_cast<std::uint32_t>(value), 4);
     }
   }
-  return object(tensor.shape, name_of(format), tensor.layout, bytes);
+  ordered_json packed = object(tensor.shape, name_of(format), tensor.layout, bytes);
+  if (format == NumberFormat::kByte) packed["step"] = step;
+  return packed;
 }
 
 ordered_json encode_u16(std::span<const std::size_t> shape, std::span<const std::uint16_t> values) {

@@ -1,4 +1,4 @@
-// Numbers as a walkthrough's data stores them: base64 of little-endian numbers in one of three
+// Numbers as a walkthrough's data stores them: base64 of little-endian numbers in one of a few
 // formats (see SCHEMA.md).
 #pragma once
 
@@ -12,7 +12,8 @@
 
 namespace glassgpt::walkthrough {
 
-enum class NumberFormat { kFloat32, kFloat24, kHalf };
+// kByte: multiples of the largest number's 127th part.
+enum class NumberFormat { kFloat32, kFloat24, kHalf, kByte };
 
 // kLower: the last two dimensions are a causal square, of which row t has columns 0 .. t alone.
 enum class Layout { kFull, kLower };

@@ -15,8 +15,10 @@ Document make_document(const Subject& subject) {
   add_counts(document, examples);
   add_one_hot(document, subject, examples);
   add_skip_gram(document, examples);
+  add_corpora(document, examples);
   add_bpe(document, subject, examples);
   add_embedding(document, subject);
+  add_formation(document, subject, examples);
   add_positions(document, subject);
   add_attention(document, subject);
   add_layers(document, subject);

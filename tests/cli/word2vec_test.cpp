@@ -106,6 +106,38 @@ TEST_F(Word2VecCommand, SplitsAsTold) {
   EXPECT_EQ(json_of({"word2vec", "--json", "--nearest", "Bank's", path("cased")}).size(), 1u);
 }
 
+TEST_F(Word2VecCommand, KeepsTheMostFrequentWordsAlone) {
+  output_of(training(path("all")));
+  output_of(training(path("kept"), {"--keep", "4"}));
+  output_of(training(path("more"), {"--keep", "400"}));
+  const std::string all = read("all"), kept = read("kept");
+  ASSERT_EQ(kept.rfind("4 10\n", 0), 0u);
+  EXPECT_EQ(std::count(kept.begin(), kept.end(), '\n'), 5);
+  EXPECT_EQ(all.substr(all.find('\n'), kept.size() - 4), kept.substr(4));
+  EXPECT_EQ(read("more"), all);
+}
+
+TEST_F(Word2VecCommand, WithoutAFileAsksTheBundledVectorsOfBothLanguages) {
+  const auto answers =
+      json_of({"word2vec", "--json", "--top", "3", "--nearest", "king", "--nearest", "北京"});
+  ASSERT_EQ(answers.size(), 2u);
+  const std::string source = GLASSGPT_SOURCE_DIR;
+  EXPECT_EQ(answers[0], one_json_of({"word2vec", "--json", "--top", "3", "--nearest", "king",
+                                     source + "/weights/words/en.bin"}));
+  EXPECT_EQ(answers[1], one_json_of({"word2vec", "--json", "--top", "3", "--nearest", "北京",
+                                     source + "/weights/words/zh.bin"}));
+  const auto first = [](const std::vector<std::string>& words) {
+    const json answer =
+        one_json_of({"word2vec", "--json", "--analogy", words[0], words[1], words[2]});
+    return answer["nearest"][0]["word"].get<std::string>();
+  };
+  EXPECT_EQ(first({"man", "king", "woman"}), "queen");
+  EXPECT_EQ(first({"中国", "北京", "日本"}), "东京");
+  expect_failure(run_glassgpt({"word2vec", "--nearest", "qqqq"}), 1, "has no word \"qqqq\"");
+  expect_failure(run_glassgpt({"word2vec", "--analogy", "man", "king", "北京"}), 1,
+                 "all three must be of one language");
+}
+
 TEST_F(Word2VecCommand, RefusesWrongUsage) {
   expect_failure(run_glassgpt({"word2vec", file_}), 2, "-o FILE is needed");
   expect_failure(run_glassgpt({"word2vec", "-o", path("x")}), 2, "no files");
@@ -116,11 +148,11 @@ TEST_F(Word2VecCommand, RefusesWrongUsage) {
                  "--sample");
   expect_failure(run_glassgpt({"word2vec", "-o", path("x"), "--split", "words", file_}), 2,
                  "--split");
-  expect_failure(run_glassgpt({"word2vec", "--nearest", "a"}), 2, "one file");
   expect_failure(run_glassgpt({"word2vec", "--nearest", "a", file_, file_}), 2, "one file");
   expect_failure(run_glassgpt({"word2vec", "--nearest", "a", "-o", path("x"), file_}), 2,
                  "-o is for");
-  expect_failure(run_glassgpt({"word2vec", "--analogy", "a", "b", file_}), 2, "");
+  // The file is taken for the third word, and no word of the bundled vectors.
+  expect_failure(run_glassgpt({"word2vec", "--analogy", "a", "b", file_}), 1, "has no word");
   EXPECT_FALSE(exists("x"));
 }
 

@@ -1,8 +1,11 @@
 // The numbers of a walkthrough follow from each other, in double precision and by the formulas that
 // the page explains.
+#include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <set>
 
+#include "glassgpt/error.h"
 #include "model/parts.h"
 #include "subject.h"
 
@@ -263,6 +266,114 @@ TEST_F(WalkthroughNumbers, EveryRecordedUpdateOfSkipGramCanBeDoneAgain) {
     }
     EXPECT_LT(trace["loss"].back(), trace["loss"].front());
   }
+}
+
+TEST_F(WalkthroughNumbers, CosinesOfCorpusWordsAreThoseOfTheirVectors) {
+  ASSERT_EQ(data_["skip_gram"]["corpora"].size(), 2u);
+  for (const json& corpus : data_["skip_gram"]["corpora"]) {
+    const Array vectors(corpus["vectors"]);
+    const std::size_t dim = vectors.shape[1];
+    ASSERT_EQ(vectors.shape[0], corpus["words"].size());
+    const auto row = [&](const json& word) {
+      const auto at = std::find(corpus["words"].begin(), corpus["words"].end(), word);
+      EXPECT_NE(at, corpus["words"].end()) << word;
+      const double* first = vectors.row({static_cast<std::size_t>(at - corpus["words"].begin())});
+      return std::vector<double>(first, first + dim);
+    };
+    const auto cosine_of = [&](const std::vector<double>& x, const std::vector<double>& y) {
+      double xy = 0, xx = 0, yy = 0;
+      for (std::size_t i = 0; i < dim; ++i) {
+        xy += x[i] * y[i];
+        xx += x[i] * x[i];
+        yy += y[i] * y[i];
+      }
+      return xy / std::sqrt(xx * yy);
+    };
+    for (const json& one : corpus["nearest"]) {
+      for (const json& near : one["nearest"]) {
+        EXPECT_NEAR(near["cosine"], cosine_of(row(one["word"]), row(near["word"])), 1e-5);
+      }
+    }
+    for (const json& one : corpus["analogies"]) {
+      std::vector<double> sum = row(one["words"][1]);
+      const std::vector<double> a = row(one["words"][0]), c = row(one["words"][2]);
+      for (std::size_t i = 0; i < dim; ++i) sum[i] += c[i] - a[i];
+      for (const json& near : one["nearest"]) {
+        EXPECT_NEAR(near["cosine"], cosine_of(sum, row(near["word"])), 1e-5);
+      }
+    }
+  }
+}
+
+// Two snapshots of four words in two dimensions, whose cosines are plain to see.
+std::string snapshots_file() {
+  const std::vector<float> early = {1, 0, 0, 1, -1, 0, 0, -1}, late = {1, 0, 1, 0, -1, 0, -1, 0};
+  std::string data;
+  const std::int32_t steps[] = {0, 70};
+  data.append(reinterpret_cast<const char*>(steps), sizeof steps);
+  for (int view = 0; view < 2; ++view) {
+    for (const std::vector<float>& rows : {early, late}) {
+      data.append(reinterpret_cast<const char*>(rows.data()), 4 * rows.size());
+    }
+  }
+  std::string header =
+      R"({"__metadata__":{"format":"glassgpt snapshots 1","words":"[\"king\",\"queen\",\"dog\",\"cat\"]"},)"
+      R"("step":{"dtype":"I32","shape":[2],"data_offsets":[0,8]},)"
+      R"("table":{"dtype":"F32","shape":[2,4,2],"data_offsets":[8,72]},)"
+      R"("final":{"dtype":"F32","shape":[2,4,2],"data_offsets":[72,136]}})";
+  header.resize((header.size() + 7) / 8 * 8, ' ');
+  const std::uint64_t size = header.size();
+  return std::string(reinterpret_cast<const char*>(&size), 8) + header + data;
+}
+
+TEST_F(WalkthroughNumbers, SnapshotsShowWordsOfOneKindDrawingTogether) {
+  EXPECT_EQ(data_["embedding"]["formation"], nullptr);
+  write("model/snapshots.safetensors", snapshots_file());
+  const json formation = exporter_->data("The cat")["embedding"]["formation"];
+  EXPECT_EQ(formation["steps"], (json{0, 70}));
+  EXPECT_EQ(formation["words"], (json{"king", "queen", "dog", "cat"}));
+  ASSERT_EQ(formation["groups"].size(), 2u);
+  EXPECT_EQ(formation["groups"][0]["words"], (json{0, 1}));
+  for (const char* name : {"table", "final"}) {
+    const json& view = formation["views"][name];
+    const Array nearest(view["nearest"]), cosines(view["cosines"]), xy(view["xy"]);
+    EXPECT_EQ(xy.shape, (std::vector<std::size_t>{2, 4, 2}));
+    // At first king is at right angles to queen and cat, and opposite to dog.
+    EXPECT_NEAR(view["same"][0], 0.0, 1e-6);
+    EXPECT_NEAR(view["different"][0], -0.5, 1e-6);
+    EXPECT_NEAR(view["same"][1], 1.0, 1e-6);
+    EXPECT_NEAR(view["different"][1], -1.0, 1e-6);
+    EXPECT_EQ(nearest.row({1, 2})[0], 3.0);
+    EXPECT_NEAR(cosines.row({1, 2})[0], 1.0, 1e-6);
+    EXPECT_NEAR(cosines.row({1, 2})[1], -1.0, 1e-6);
+    // One plane: distances in two dimensions are those of the vectors.
+    EXPECT_NEAR(
+        std::hypot(xy.row({1, 0})[0] - xy.row({1, 3})[0], xy.row({1, 0})[1] - xy.row({1, 3})[1]),
+        2.0, 1e-5);
+  }
+}
+
+TEST_F(WalkthroughNumbers, SnapshotsThatAreBrokenAreAnErrorThatSaysWhere) {
+  const auto expect_error = [&](std::string bytes, const std::string& part) {
+    write("model/snapshots.safetensors", bytes);
+    try {
+      exporter_->data("The cat");
+      ADD_FAILURE() << part;
+    } catch (const Error& error) {
+      EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << error.what();
+      EXPECT_NE(std::string(error.what()).find("snapshots.safetensors"), std::string::npos);
+    }
+  };
+  const auto changed = [](const std::string& from, const std::string& to) {
+    std::string bytes = snapshots_file();
+    return bytes.replace(bytes.find(from), from.size(), to);
+  };
+  expect_error(changed("snapshots 1", "snapshots 9"), "is not of the format");
+  expect_error(changed("\"final\"", "\"other\""), "has no tensor final");
+  expect_error(changed("I32", "F32"), "no steps");
+  std::string infinite = snapshots_file();
+  infinite.replace(infinite.size() - 4, 4, std::string("\x00\x00\x80\x7F", 4));
+  expect_error(infinite, "not finite");
 }
 
 TEST_F(WalkthroughNumbers, CountVectorsHaveTheAnglesOfTheirNumbers) {

@@ -87,6 +87,39 @@ TEST_F(WalkthroughCommands, NeighboursAreThoseOfNearest) {
   }
 }
 
+// What word2vec prints is what the page has, in both languages.
+TEST_F(WalkthroughCommands, NearestWordsAndAnalogiesAreThoseOfWord2vec) {
+  const json data = Exporter(model()).data("The cat");
+  const json& corpora = data["skip_gram"]["corpora"];
+  ASSERT_EQ(corpora.size(), 2u);
+  const auto expect_printed = [](const json& entry, std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), {"word2vec", "--json", "--top", "8"});
+    std::string command = "glassgpt";
+    for (const std::string& argument : arguments) {
+      const bool word = argument[0] != '-' && argument != "word2vec" && argument != "8";
+      command += " " + (word ? "'" + argument + "'" : argument);
+    }
+    EXPECT_EQ(entry["command"], command);
+    const json printed = one_json_of(arguments)["nearest"];
+    ASSERT_EQ(printed.size(), entry["nearest"].size());
+    for (std::size_t i = 0; i < printed.size(); ++i) {
+      EXPECT_EQ(printed[i]["word"], entry["nearest"][i]["word"]) << command;
+      EXPECT_EQ(printed[i]["cosine"].get<float>(), entry["nearest"][i]["cosine"].get<float>());
+    }
+  };
+  for (const json& corpus : corpora) {
+    EXPECT_GE(corpus["nearest"].size(), 8u);
+    EXPECT_GE(corpus["analogies"].size(), 8u);
+    const json& nearest = corpus["nearest"][0];
+    expect_printed(nearest, {"--nearest", nearest["word"].get<std::string>()});
+    for (const std::size_t i : {std::size_t{0}, corpus["analogies"].size() - 1}) {
+      auto words = corpus["analogies"][i]["words"].get<std::vector<std::string>>();
+      words.insert(words.begin(), "--analogy");
+      expect_printed(corpus["analogies"][i], words);
+    }
+  }
+}
+
 TEST_F(WalkthroughCommands, AWordInTwoContextsComparesAsSimilarSays) {
   const std::string a = "The cat sat.", b = "The dog sat on the cat.";
   const json data = Exporter(model()).data("The mat", {"cat", a, b});

@@ -6,12 +6,13 @@ usage: page_test.py GLASSGPT CHROMIUM CHROMEDRIVER [unittest arguments]
 import json
 import math
 import pathlib
+import struct
 import sys
 import tempfile
 import time
 import unittest
 
-from browser import Browser, CSS, Keys, number, run, run_json
+from browser import Browser, CSS, Keys, MINUS, number, run, run_json
 
 GLASSGPT, CHROMIUM, DRIVER = sys.argv[1:4]
 del sys.argv[1:4]
@@ -181,6 +182,23 @@ class Numbers(Page):
         printed = run_json(GLASSGPT, "nearest", "--json", "--top", str(len(shown)), "--", " bank")
         self.assertEqual(shown, [round(cosine_, 3) for cosine_ in numbers_named(printed, "cosine")])
 
+    def test_nearest_words_and_analogies_are_those_of_word2vec(self):
+        rounded = lambda printed: [(one["word"], round(one["cosine"], 3)) for one in printed["nearest"]]
+        shown = lambda part: list(zip([text.replace(" ✓", "") for text in self.browser.texts(f"[data-part={part}] .name")],
+                                      [number(text.split()[0]) for text in self.browser.texts(f"[data-part={part}] .value")]))
+        for language, chip, words in (("en", 2, ("walk", "walked", "go")), ("zh", 2, ("法国", "巴黎", "英国"))):
+            self.browser.open(self.page, language)
+            self.browser.click(f".corpus_words .columns > :first-child .chip:nth-child({chip})")
+            word = self.browser.text(f".corpus_words .columns > :first-child .chip:nth-child({chip})")
+            printed = run_json(GLASSGPT, "word2vec", "--json", "--top", "8", "--nearest", word)
+            self.assertEqual(shown("nearest"), rounded(printed))
+            self.assertEqual(self.browser.text("[data-part=nearest] code"),
+                             f"glassgpt word2vec --json --top 8 --nearest '{word}'")
+            for place, term in enumerate(words):
+                self.browser.set_value(f".terms input:nth-of-type({place + 1})", term)
+            printed = run_json(GLASSGPT, "word2vec", "--json", "--top", "8", "--analogy", *words)
+            self.assertEqual(shown("analogy"), rounded(printed))
+
     def test_lengths_of_the_stream_are_those_of_embed(self):
         embedded = run_json(GLASSGPT, "embed", "--json", "--layers", "all", "--", TEXT)
         self.browser.open(self.page)
@@ -280,6 +298,47 @@ class Playing(Page):
         same, other = (number(text) for text in self.browser.texts(".together em"))
         self.assertNotEqual(self.browser.text(".together"), start)
         self.assertGreater(same, other + 0.3)
+
+    def test_words_of_the_readers_own_are_answered_from_the_pages_vectors(self):
+        self.browser.open(self.page)
+        exported = {one["word"] for one in self.data("skip_gram.corpora[0].nearest")}
+        word = next(word for word in self.data("skip_gram.corpora[0].words") if word not in exported and len(word) > 3)
+        self.browser.set_value(".asked input", word.upper())
+        values = [number(text.split()[0]) for text in self.browser.texts("[data-part=nearest] .value")]
+        self.assertEqual(len(values), 8)
+        self.assertEqual(values, sorted(values, reverse=True))
+        # The page has fewer words than the program: its nearest cannot be nearer, but for the bytes' error.
+        printed = run_json(GLASSGPT, "word2vec", "--json", "--top", "8", "--nearest", word)["nearest"]
+        self.assertLess(values[0], printed[0]["cosine"] + 0.02)
+        self.browser.set_value(".asked input", "qqqq")
+        self.assertEqual(self.browser.all("[data-part=nearest] .value"), [])
+        self.assertIn("qqqq", self.browser.text("[data-part=nearest] .note"))
+
+    def test_snapshots_of_the_training_are_walked_through(self):
+        words = ["king", "queen", "dog", "cat"]
+        early, late = (1, 0, 0, 1, -1, 0, 0, -1), (1, 0, 1, 0, -1, 0, -1, 0)
+        data = struct.pack("<2i", 0, 70) + struct.pack("<32f", *(early + late) * 2)
+        header = {"__metadata__": {"format": "glassgpt snapshots 1", "words": json.dumps(words)},
+                  "step": {"dtype": "I32", "shape": [2], "data_offsets": [0, 8]},
+                  "table": {"dtype": "F32", "shape": [2, 4, 2], "data_offsets": [8, 72]},
+                  "final": {"dtype": "F32", "shape": [2, 4, 2], "data_offsets": [72, 136]}}
+        text = json.dumps(header).encode()
+        model = pathlib.Path(self.folder.name) / "model"
+        model.mkdir()
+        for file in (pathlib.Path(__file__).parents[2] / "weights" / "mini").iterdir():
+            if file.name != "snapshots.safetensors":
+                (model / file.name).symlink_to(file)
+        (model / "snapshots.safetensors").write_bytes(len(text).to_bytes(8, "little") + text + data)
+        page = model / "page.html"
+        run(GLASSGPT, "walkthrough", "-m", str(model), "-o", str(page), "--", "The bank")
+        self.browser.open(page, reduced=True)
+        self.assertEqual(self.browser.texts(".formation .readout em"), ["1.00", f"{MINUS}1.00"])
+        self.browser.set_value(".formation input[type=range]", 0)
+        self.assertEqual(self.browser.texts(".formation .readout em"), ["0.00", f"{MINUS}0.50"])
+        self.assertEqual(self.browser.text(".formation output"), "0")
+        self.assertEqual(len(self.browser.all(".formation [data-word]")), 4)
+        self.browser.click(".formation [data-value='1']")
+        self.assertIn("dog", self.browser.text(".formation .columns h3"))
 
     def test_typed_text_is_tokenized_as_the_program_does_it(self):
         self.browser.open(self.page)

@@ -54,6 +54,21 @@ TEST(WalkthroughTensor, ShorterFormatsStayWithinTheirErrors) {
   }
 }
 
+TEST(WalkthroughTensor, BytesAreWithinHalfAStep) {
+  const Tensor tensor{{2, 3}, {}, {-0.5f, 0.25f, 0.1f, 0.0f, 0.4999f, -0.031f}};
+  const json packed = encode(tensor, NumberFormat::kByte);
+  EXPECT_EQ(packed["dtype"], "i8");
+  const double step = packed["step"];
+  EXPECT_NEAR(step, 0.5 / 127, 1e-9);
+  const std::string bytes = testing::from_base64(packed["data"]);
+  ASSERT_EQ(bytes.size(), 6u);
+  for (std::size_t i = 0; i < 6; ++i) {
+    EXPECT_NEAR(step * static_cast<signed char>(bytes[i]), double{tensor.values[i]}, 0.5001 * step);
+  }
+  EXPECT_EQ(static_cast<signed char>(bytes[0]), -127);
+  EXPECT_EQ(encode({{1}, {}, {0.0f}}, NumberFormat::kByte)["data"], "AA==");
+}
+
 TEST(WalkthroughTensor, Float24RoundsToNearestEvenAndKeepsWhatIsNoNumber) {
   EXPECT_EQ(round_to_float24(0x1.0001p0f), 0x1.0p0f);     // half way, to even
   EXPECT_EQ(round_to_float24(0x1.0003p0f), 0x1.0004p0f);  // half way, to even

@@ -39,8 +39,10 @@ class Exporter {
     walkthrough::add_counts(document, examples);
     walkthrough::add_one_hot(document, subject, examples);
     walkthrough::add_skip_gram(document, examples);
+    walkthrough::add_corpora(document, examples);
     walkthrough::add_bpe(document, subject, examples);
     walkthrough::add_embedding(document, subject);
+    walkthrough::add_formation(document, subject, examples);
     walkthrough::add_positions(document, subject);
     walkthrough::add_attention(document, subject);
     walkthrough::add_layers(document, subject);

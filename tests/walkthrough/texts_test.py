@@ -12,9 +12,9 @@ import unittest
 PAGE = pathlib.Path(sys.argv.pop(1) if len(sys.argv) > 1 else "src/walkthrough/page")
 LANGUAGES = ("en", "zh")
 # Keys that scripts put together: the part that varies is found by the pattern.
-BUILT = (r"[a-z_]+\.(title|idea|try|text[0-9])", r"skip_gram\.(column\.\w+|one|one_epoch|restart)",
-         r"attention\.(column|stage)\.\w+", r"positions\.(sinusoidal|learned)(_of)?",
-         r"layers\.(pca|path_note)\.\w+", r"cost\.(column|stage)\.\w+", r"cost\.(together|each)")
+BUILT = (r"[a-z_]+\.(title|idea|try|text[0-9])", r"skip_gram\.(column\.\w+|one|one_epoch|restart|among_all|among_page|unknown)",
+         r"attention\.(column|stage)\.\w+", r"positions\.(sinusoidal|learned)(_of|_rows)?",
+         r"embedding\.view\.\w+", r"layers\.(pca|path_note)\.\w+", r"cost\.(column|stage)\.\w+", r"cost\.(together|each)")
 
 
 def texts(language):

@@ -34,11 +34,13 @@ attention.exported = (stage, state, row, col) => col > row ?
 
 attention.tell = (view, row, col) => {
   const names = {query: view.words[row], key: view.words[col]};
+  // No digits that half precision does not have.
+  const digits = glass.tensor(glass.data.attention.scores).dtype === "f16" ? 2 : 3;
   if (col > row) return t("attention.masked", names);
   return t("attention.cell", {
     ...names,
-    weight: glass.percent(attention.exported("weights", view.state, row, col), 2),
-    score: glass.number(attention.exported("scores", view.state, row, col), 3),
+    weight: glass.percent(attention.exported("weights", view.state, row, col), digits - 1),
+    score: glass.number(attention.exported("scores", view.state, row, col), digits),
   });
 };
 })();

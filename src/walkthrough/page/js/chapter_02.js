@@ -62,7 +62,7 @@ const figure = (root) => {
   const space = h("div.space", {
     tabindex: 0,
     role: "application",
-    "aria-label": t("one_hot.space", {words: words.slice(0, 3).join(", ")}),
+    "aria-label": t("one_hot.space", {words: words.slice(0, 3).join(t("page.comma"))}),
   });
   const paint = () => glass.fill(space, axes(state, words, pair));
 

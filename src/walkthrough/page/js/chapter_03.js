@@ -280,10 +280,13 @@ const figure = (root) => {
     h("div.columns.wide_left", {}, h("div", {}, holder, details.together),
       h("div", {}, details.element, loss.element)),
     h("div.tools.last", {}, rate));
+  const corpus_words = glass.word_vectors.part();
+  if (corpus_words) root.append(corpus_words);
 };
 
 // Every state that was exported: all of the first epoch, and the end of each.
 const check = () => {
+  glass.word_vectors.check(id);
   for (const trace of glass.data.skip_gram.traces) {
     const run = train(trace, trace.learning_rate), {size} = run;
     const at_epochs = (states) =>

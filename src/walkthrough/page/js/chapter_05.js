@@ -147,6 +147,8 @@ const figure = (root) => {
         h("p.note", {},
           t("embedding.map_note",
             {share: glass.percent(data.map.explained[0] + data.map.explained[1], 0)})))));
+  const formation = glass.formation.part();
+  if (formation) root.append(formation);
   show();
   glass.on("token", root, show);
 };

@@ -12,6 +12,38 @@ const dot_at = (distance, width) => {
   return sum;
 };
 
+const source_of = (name) => {
+  const {source} = glass.data.positions[name];
+  return source === "formula" ? t("positions.formula") : source;
+};
+
+// The learned table's own numbers, in the same form as the waves above it.
+const learned_rows = () => {
+  const table = glass.tensor(glass.data.positions.learned.rows);
+  const [rows, cols] = table.shape, scale = 0.6 * draw.largest(table.values);
+  const readout = h("p.readout", {});
+  const tell = (row, col) => t("positions.learned_cell",
+    {position: row, dimension: col, value: glass.number(table.row(row)[col], 4)});
+  readout.textContent = tell(0, 0);
+  return h("div", {}, h("h3", {}, t("positions.learned_rows", {source: source_of("learned")})),
+    glass.matrix({
+      rows,
+      cols,
+      value: (row, col) => table.row(row)[col],
+      scale,
+      label: t("positions.learned_rows", {source: source_of("learned")}),
+      cell: 8,
+      height: rows > 100 ? 2 : 4,
+      at: [0, 0],
+      row_band: true,
+      hover: (row, col) => {
+        readout.textContent = tell(row, col);
+      },
+      say: tell,
+    }),
+    readout, glass.colour_key("diverging", scale));
+};
+
 const tables = () => ["sinusoidal", "learned"].filter((name) => glass.data.positions[name]);
 
 const figure = (root) => {
@@ -93,7 +125,7 @@ const figure = (root) => {
     const line = h("p.note", {}, "\u00a0");
     const say = (row, col) =>
       t("positions.cosine", {p: row, q: col, cosine: glass.number(dots.row(row)[col], 3)});
-    return h("div", {}, h("h3", {}, t(`positions.${name}_of`, {source: data[name].source})),
+    return h("div", {}, h("h3", {}, t(`positions.${name}_of`, {source: source_of(name)})),
       glass.matrix({
         rows: dots.shape[0],
         cols: dots.shape[1],
@@ -124,7 +156,9 @@ const figure = (root) => {
     t("positions.at_distance", {k}),
     series.map((line) => [" ", line.name, " ", h("b", {}, glass.number(line.values[k], 3)), " "])
   ].flat(2));
-  root.append(waves, readout, glass.colour_key("diverging", 1, 0),
+  root.append(h("h3", {}, t("positions.sinusoidal_rows", {source: source_of("sinusoidal")})), waves,
+    readout, glass.colour_key("diverging", 1, 0),
+    h("div", {}, data.learned ? learned_rows() : null),
     h("div.part.products_of", {}, h("h3", {}, t("positions.products")), h("div.tools", {}, slider),
       products, product_line),
     h("div.part", {}, maps),

@@ -111,8 +111,10 @@ const lens = () => {
                                   h("small", {}, glass.percent(probability)))),
                 h("td", {}, glass.number(data.entropy_bits[layer][token], 2)),
                 next ? h("td", {},
-                         `${glass.percent(data.next[layer][token][0], 2)}, ${
-                           t("layers.rank", {rank: glass.integer(data.next[layer][token][1])})}`) :
+                         t("layers.rank", {
+                           share: glass.percent(data.next[layer][token][0], 2),
+                           rank: glass.integer(data.next[layer][token][1]),
+                         })) :
                        null))
             .reverse())));
   };

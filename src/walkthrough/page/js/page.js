@@ -64,7 +64,7 @@ glass.command = command;
 
 // Whether some tensor of a chapter has fewer bits than the program's number.
 const shortened = (value) => value && typeof value === "object" &&
-  (["f16", "f24"].includes(value.dtype) || Object.values(value).some(shortened));
+  (["f16", "f24", "i8"].includes(value.dtype) || Object.values(value).some(shortened));
 
 const badge = (id) => {
   const summary = glass.check_summary(id);

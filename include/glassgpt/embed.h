@@ -44,14 +44,15 @@ enum class Pooling {
                   // (Muennighoff 2022, section 4.1.1)
 };
 
-// Rows begin .. end of a batch, that belong to one group. A group may go on in the next range, or
-// in the next batch (a text in several windows): `first` begins it, `last` ends it.
+// Rows begin .. end of a batch, at least one, that belong to one group. A group may go on in the
+// next range, or in the next batch (a text in several windows): `first` begins it, `last` ends it.
 struct RowRange {
   std::size_t begin, end;
   bool first = true, last = true;
 };
 
-// Gets the rows of each kind, kind by kind in the order of the pass.
+// Gets the rows of each kind, kind by kind in the order of the pass, as many at a time as lie one
+// behind the other.
 class VectorSink {
  public:
   virtual ~VectorSink() = default;
@@ -65,6 +66,7 @@ struct ExtractionOptions {
   // Subtracted from each row after pooling: [cols] per kind, or empty.
   std::vector<std::vector<float>> center;
   bool normalize = false;  // to length 1, last of all; a row of zeros stays
+  int threads = 1;         // that pool, centre and normalize; they change no byte
 };
 
 // The Observer that hands the wanted rows of a pass to a sink. Made once; before each pass
@@ -76,9 +78,8 @@ class VectorExtractor : public Observer {
   // Throws std::invalid_argument for centres that do not fit the kinds.
   VectorExtractor(std::vector<VectorKind> kinds, ExtractionOptions options, VectorSink& sink);
 
-  void set_ranges(std::span<const RowRange> ranges) {
-    ranges_.assign(ranges.begin(), ranges.end());
-  }
+  // Throws std::invalid_argument for a range without rows.
+  void set_ranges(std::span<const RowRange> ranges);
 
   bool wants(Stage stage, std::size_t layer) const override;
   void on_stage(const StageView& view) override;
@@ -87,19 +88,23 @@ class VectorExtractor : public Observer {
   struct Accumulator {
     std::vector<double> sum;
     double weight = 0;
-    std::size_t tokens = 0;
+    std::size_t tokens = 0;  // 0: the sum is whatever it was
+    void restart() noexcept { weight = 0, tokens = 0; }
   };
 
-  void hand_out(std::size_t kind, const StageView& view);
+  void hand_out_as_they_are(std::size_t kind, const StageView& view);
+  void hand_out_changed(std::size_t kind, const StageView& view);
+  void hand_out_pooled(std::size_t kind, const StageView& view);
   void accumulate(Accumulator& group, const float* row, std::size_t cols) const;
-  void finish_group(Accumulator& group, float* out, std::size_t cols) const;
+  void finish_group(const Accumulator& group, float* out, std::size_t cols) const;
   void finish_row(std::size_t kind, float* row) const;
 
   std::vector<VectorKind> kinds_;
   ExtractionOptions options_;
   VectorSink* sink_;
   std::vector<RowRange> ranges_;
-  std::vector<Accumulator> groups_;  // one per kind: groups end in order, so one is open at most
+  std::vector<std::size_t> group_begin_;  // where in ranges_ each group begins, and their end
+  std::vector<Accumulator> open_;         // per kind: the group that goes on in the next batch
   std::vector<float> rows_;
 };
 

@@ -52,6 +52,7 @@ class Embed : public Command {
         "  glassgpt embed --json --layers 0,-1,final \"猫坐在垫子上。\"\n"
         "  glassgpt embed --input texts.txt --layers all -o vectors/    # npy files\n"
         "  glassgpt embed --input texts.txt --layers all -o vectors/ --resume    # after Ctrl-C\n"
+        "  glassgpt embed --layers all --plot tokens.svg \"The river bank was muddy.\"\n"
         "  glassgpt embed --unit text --pool mean --normalize --input texts.jsonl -o v.npz\n"};
   }
 
@@ -83,7 +84,8 @@ class Embed : public Command {
     const OutputLock lock(ranks.is_first() ? output_ : "");
     const Model model = Model::load(directory);
     check_tokenizer_fits(tokenizer, model, directory);
-    ExtractionOptions extraction{pooling(), {}, normalize_};
+    const int threads = common.threads > 0 ? common.threads : default_threads();
+    ExtractionOptions extraction{pooling(), {}, normalize_, threads};
     if (!center_.empty()) extraction.center = load_center(center_, kinds);
     Progress progress(common.quiet || !ranks.is_first());
     EmbedTarget target{output_, kinds, out_dtype_ == "f16", &tokenizer, {}};
@@ -97,13 +99,13 @@ class Embed : public Command {
                        common.forward(),
                        std::move(extraction),
                        target,
-                       {resume_, checkpoint_seconds_},
+                       {resume_, checkpoint_seconds_, threads},
                        text_.input,
                        [&] { return std::make_unique<TextSource>(text_, arguments); }},
                       ranks, progress);
       return;
     }
-    FolderStart start = open_writer(target);
+    FolderStart start = open_writer(target, threads);
     if (start.complete) {
       check_same_texts(source, start.progress, output_);
       progress.line(fmt::format("{}: {}, complete already", output_,
@@ -300,9 +302,9 @@ class Embed : public Command {
     return pooling_of(pool_);
   }
 
-  FolderStart open_writer(const EmbedTarget& target) const {
+  FolderStart open_writer(const EmbedTarget& target, int threads) const {
     FolderStart start;
-    if (format_ == "npy") return open_folder(target, {resume_, checkpoint_seconds_});
+    if (format_ == "npy") return open_folder(target, {resume_, checkpoint_seconds_, threads});
     if (format_ == "jsonl") start.writer = make_jsonl_writer(target);
     if (format_ == "csv") start.writer = make_csv_writer(target);
     if (format_ == "table") start.writer = make_table_writer(target, values_);

@@ -7,8 +7,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
 #include <filesystem>
 #include <future>
+#include <memory>
 #include <optional>
 
 #include "cli/embed_folder.h"
@@ -17,6 +19,7 @@
 #include "io/file.h"
 #include "io/npy.h"
 #include "io/part_file.h"
+#include "model/parallel.h"
 
 namespace glassgpt::cli {
 namespace {
@@ -24,6 +27,9 @@ namespace fs = std::filesystem;
 using nlohmann::ordered_json;
 
 constexpr const char* kManifestFile = "manifest.json";
+// Rows are written once there are so many: they are in the caches still, and starting threads and
+// asking the system cost next to nothing.
+constexpr std::size_t kGatheredBytes = std::size_t{1} << 25;
 
 ordered_json read_manifest(const fs::path& folder) {
   std::error_code error;
@@ -45,13 +51,49 @@ std::vector<std::string> arrays_of(const ordered_json& manifest) {
   return names;
 }
 
-// Written as the rows come: memory does not grow with the corpus.
+// Room for rows of one kind, used again and again.
+class RowBuffer {
+ public:
+  explicit RowBuffer(std::size_t cols) : cols_(cols) {}
+  std::size_t rows() const noexcept { return rows_; }
+  std::size_t bytes() const noexcept { return rows_ * cols_ * sizeof(float); }
+  const float* data() const noexcept { return data_.get(); }
+  void clear() noexcept { rows_ = 0; }
+
+  void append(const float* rows, std::size_t count, std::size_t stride, int threads) {
+    reserve(rows_ + count);
+    float* const to = data_.get() + rows_ * cols_;
+    for_row_ranges(count, cols_, threads, [&](std::size_t begin, std::size_t end) {
+      for (std::size_t r = begin; r < end; ++r) {
+        std::copy_n(rows + r * stride, cols_, to + r * cols_);
+      }
+    });
+    rows_ += count;
+  }
+
+ private:
+  void reserve(std::size_t rows) {
+    if (rows <= capacity_) return;
+    rows = std::max(rows, 2 * capacity_);
+    auto grown = std::make_unique_for_overwrite<float[]>(rows * cols_);
+    std::copy_n(data_.get(), rows_ * cols_, grown.get());
+    data_ = std::move(grown);
+    capacity_ = rows;
+  }
+
+  std::size_t cols_, rows_ = 0, capacity_ = 0;
+  std::unique_ptr<float[]> data_;
+};
+
+// Written as the rows come: memory does not grow with the corpus. Rows are gathered until they are
+// worth it, and then each file is written by one thread, for one thread alone would keep the others
+// waiting (and the system lets no two write to the same file).
 class FolderWriter : public EmbedWriter {
  public:
   FolderWriter(const EmbedTarget& target, const FolderOptions& options, const EmbedJournal& from)
       : target_(target),
         folder_(target.path),
-        checkpoint_seconds_(options.checkpoint_seconds),
+        options_(options),
         mark_(from),
         rows_(folder_ / kRowsFile, from.rows_bytes),
         last_checkpoint_(seconds_now()) {
@@ -59,27 +101,30 @@ class FolderWriter : public EmbedWriter {
       arrays_.emplace_back(folder_ / (kind.name + ".npy"), kind.cols,
                            target.half ? io::NpyType::kFloat16 : io::NpyType::kFloat32,
                            from.progress.rows);
+      gathered_.emplace_back(kind.cols);
     }
   }
   ~FolderWriter() override {
     if (checkpoint_.valid()) checkpoint_.wait();
   }
 
-  void add_text(EmbeddedText text) override { rows_.write(row_lines(*target_.tokenizer, text)); }
+  void add_text(EmbeddedText text) override {
+    if (text.rows() > 0) texts_.push_back(std::move(text));
+  }
 
   void on_rows(std::size_t kind, const float* rows, std::size_t count,
                std::size_t stride) override {
-    arrays_[kind].append(rows, count, stride);
+    gathered_[kind].append(rows, count, stride, options_.threads);
+    gathered_bytes_ += count * target_.kinds[kind].cols * sizeof(float);
+    if (gathered_bytes_ >= kGatheredBytes) write_gathered();
   }
 
-  void end_batch() override {}
+  void end_batch() override { write_gathered(); }
 
   void mark(const EmbedProgress& progress) override {
-    rows_.start_writing_back();
-    for (io::NpyWriter& array : arrays_) array.file().start_writing_back();
     mark_.progress = progress;
     mark_.rows_bytes = rows_.bytes();
-    if (seconds_now() - last_checkpoint_ < checkpoint_seconds_) return;
+    if (seconds_now() - last_checkpoint_ < options_.checkpoint_seconds) return;
     using namespace std::chrono_literals;
     if (checkpoint_.valid()) {
       if (checkpoint_.wait_for(0s) != std::future_status::ready) return;
@@ -91,7 +136,7 @@ class FolderWriter : public EmbedWriter {
       sync();
       write_journal(folder_ / kJournalFile, journal);
     });
-    if (checkpoint_seconds_ == 0) checkpoint_.get();
+    if (options_.checkpoint_seconds == 0) checkpoint_.get();
   }
 
   bool suspend() noexcept override {
@@ -120,7 +165,7 @@ class FolderWriter : public EmbedWriter {
 
   void finish(const EmbedProgress& progress) override {
     if (checkpoint_.valid()) checkpoint_.get();
-    flush();
+    write_gathered();
     for (io::NpyWriter& array : arrays_) array.write_header();
     sync();
     mark_.progress = progress;
@@ -132,9 +177,39 @@ class FolderWriter : public EmbedWriter {
   }
 
  private:
-  void flush() {
-    rows_.flush();
-    for (io::NpyWriter& array : arrays_) array.file().flush();
+  // All that was handed over is with the system afterwards, and on its way to the disk. Of errors
+  // the first file's is thrown.
+  void write_gathered() {
+    std::vector<std::exception_ptr> errors(1 + arrays_.size());
+    const int threads = threads_worth(gathered_bytes_, options_.threads);
+    for_tasks(errors.size(), threads, [&](std::size_t file, int) {
+      try {
+        if (file == 0) {
+          write_row_lines();
+        } else {
+          write_rows(file - 1);
+        }
+      } catch (...) {
+        errors[file] = std::current_exception();
+      }
+    });
+    gathered_bytes_ = 0;
+    for (const std::exception_ptr& error : errors) {
+      if (error) std::rethrow_exception(error);
+    }
+  }
+
+  void write_rows(std::size_t kind) {
+    RowBuffer& gathered = gathered_[kind];
+    arrays_[kind].append(gathered.data(), gathered.rows(), target_.kinds[kind].cols);
+    gathered.clear();
+    arrays_[kind].file().start_writing_back();
+  }
+
+  void write_row_lines() {
+    for (const EmbeddedText& text : texts_) rows_.write(row_lines(*target_.tokenizer, text));
+    texts_.clear();
+    rows_.start_writing_back();
   }
 
   void sync() {
@@ -150,10 +225,13 @@ class FolderWriter : public EmbedWriter {
 
   EmbedTarget target_;
   fs::path folder_;
-  double checkpoint_seconds_;
+  FolderOptions options_;
   EmbedJournal mark_;  // how far all files are flushed
   io::PartFile rows_;
   std::vector<io::NpyWriter> arrays_;
+  std::vector<EmbeddedText> texts_;  // whose lines are not written yet
+  std::vector<RowBuffer> gathered_;  // rows that are not, per kind
+  std::size_t gathered_bytes_ = 0;
   double last_checkpoint_;
   bool finished_ = false;
   std::future<void> checkpoint_;

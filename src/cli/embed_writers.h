@@ -79,6 +79,7 @@ std::unique_ptr<EmbedWriter> make_csv_writer(const EmbedTarget& target);
 struct FolderOptions {
   bool resume = false;
   double checkpoint_seconds = 10;
+  int threads = 1;  // that write
 };
 struct FolderStart {
   std::unique_ptr<EmbedWriter> writer;  // null when complete

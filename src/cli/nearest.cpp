@@ -183,7 +183,8 @@ class Nearest : public Command {
       found[q].resize(std::min(found[q].size(), top_));
     }
     write_rows(common, stored, queries, found);
-    progress.line(fmt::format("{}/{}: {} among {} of {} values, {:.4f} s", in_, stored.name(),
+    progress.line(fmt::format("{}: {} among {} of {} values, {:.4f} s",
+                              (fs::path(in_) / stored.name()).string(),
                               fmt::format("{} {}", queries.titles.size(),
                                           queries.titles.size() == 1 ? "query" : "queries"),
                               counted(rows.rows, "row"), rows.cols, seconds));
@@ -197,7 +198,8 @@ class Nearest : public Command {
       for (const std::size_t row : rows) {
         if (row >= stored.rows().rows) {
           throw Error(ErrorCode::kOutOfRange, in_,
-                      fmt::format("has no row {}: it has {}", row, stored.rows().rows));
+                      fmt::format("has no row {}: it has {}", row, stored.rows().rows),
+                      "rows are numbered from 0");
         }
         const ordered_json described = stored.describe({row})[0];
         const std::vector<float> values = stored.row(row);

@@ -23,7 +23,7 @@ class Similar : public Command {
     return {
         "similar", "cosine and angle of two texts, or of one word in two contexts, per layer",
         "A B",
-        "  glassgpt similar cat dog\n"
+        "  glassgpt similar \" cat\" \" dog\"\n"
         "  glassgpt similar --word bank \"He sat on the bank of the river.\" \"The bank lent him "
         "money.\"\n"};
   }

@@ -4,8 +4,10 @@
 #include <optional>
 #include <stdexcept>
 #include <tuple>
+#include <utility>
 
 #include "glassgpt/embed.h"
+#include "model/parallel.h"
 
 namespace glassgpt {
 namespace {
@@ -148,7 +150,7 @@ std::vector<VectorKind> parse_taps(const ModelConfig& config, std::string_view l
 
 VectorExtractor::VectorExtractor(std::vector<VectorKind> kinds, ExtractionOptions options,
                                  VectorSink& sink)
-    : kinds_(std::move(kinds)), options_(std::move(options)), sink_(&sink), groups_(kinds_.size()) {
+    : kinds_(std::move(kinds)), options_(std::move(options)), sink_(&sink), open_(kinds_.size()) {
   if (options_.center.empty()) return;
   if (options_.center.size() != kinds_.size()) {
     throw std::invalid_argument("expected a centre for each of " + std::to_string(kinds_.size()) +
@@ -168,39 +170,86 @@ bool VectorExtractor::wants(Stage stage, std::size_t layer) const {
   });
 }
 
+void VectorExtractor::set_ranges(std::span<const RowRange> ranges) {
+  ranges_.assign(ranges.begin(), ranges.end());
+  group_begin_.clear();
+  for (std::size_t i = 0; i < ranges_.size(); ++i) {
+    if (ranges_[i].begin >= ranges_[i].end) {
+      throw std::invalid_argument("range " + std::to_string(i) + " of the rows is empty");
+    }
+    if (i == 0 || ranges_[i].first) group_begin_.push_back(i);
+  }
+  group_begin_.push_back(ranges_.size());
+}
+
 void VectorExtractor::on_stage(const StageView& view) {
   for (std::size_t i = 0; i < kinds_.size(); ++i) {
-    if (kinds_[i].stage == view.stage && kinds_[i].layer == view.layer) hand_out(i, view);
+    if (kinds_[i].stage != view.stage || kinds_[i].layer != view.layer) continue;
+    if (options_.pooling != Pooling::kNone) {
+      hand_out_pooled(i, view);
+    } else if (options_.normalize || !options_.center.empty()) {
+      hand_out_changed(i, view);
+    } else {
+      hand_out_as_they_are(i, view);
+    }
   }
 }
 
-void VectorExtractor::hand_out(std::size_t kind, const StageView& view) {
+void VectorExtractor::hand_out_as_they_are(std::size_t kind, const StageView& view) {
+  for (std::size_t i = 0; i < ranges_.size();) {
+    const std::size_t begin = ranges_[i].begin;
+    std::size_t end = ranges_[i].end;
+    for (++i; i < ranges_.size() && ranges_[i].begin == end; ++i) end = ranges_[i].end;
+    sink_->on_rows(kind, view.data + begin * view.stride, end - begin, view.stride);
+  }
+}
+
+void VectorExtractor::hand_out_changed(std::size_t kind, const StageView& view) {
   const std::size_t cols = view.cols;
-  const bool changes = options_.normalize || !options_.center.empty();
+  std::vector<const float*> from;
   for (const RowRange& range : ranges_) {
-    const float* from = view.data + range.begin * view.stride;
-    if (options_.pooling != Pooling::kNone) {
-      Accumulator& group = groups_[kind];
-      if (range.first) group = {};
-      for (std::size_t r = range.begin; r < range.end; ++r) {
-        accumulate(group, view.data + r * view.stride, cols);
-      }
-      if (!range.last || group.tokens == 0) continue;
-      rows_.resize(cols);
-      finish_group(group, rows_.data(), cols);
-      finish_row(kind, rows_.data());
-      sink_->on_rows(kind, rows_.data(), 1, cols);
-    } else if (!changes) {
-      sink_->on_rows(kind, from, range.end - range.begin, view.stride);
-    } else {
-      rows_.resize(cols);
-      for (std::size_t r = range.begin; r < range.end; ++r, from += view.stride) {
-        std::copy(from, from + cols, rows_.begin());
-        finish_row(kind, rows_.data());
-        sink_->on_rows(kind, rows_.data(), 1, cols);
-      }
+    for (std::size_t r = range.begin; r < range.end; ++r) {
+      from.push_back(view.data + r * view.stride);
     }
   }
+  if (from.empty()) return;
+  rows_.resize(from.size() * cols);
+  for_row_ranges(from.size(), cols, options_.threads, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t r = begin; r < end; ++r) {
+      std::copy(from[r], from[r] + cols, rows_.data() + r * cols);
+      finish_row(kind, rows_.data() + r * cols);
+    }
+  });
+  sink_->on_rows(kind, rows_.data(), from.size(), cols);
+}
+
+// Groups are shared out among threads; each is summed by one. Only the first may have begun in the
+// batch before, and only the last may go on in the next.
+void VectorExtractor::hand_out_pooled(std::size_t kind, const StageView& view) {
+  const std::size_t cols = view.cols;
+  const std::size_t groups = group_begin_.size() - 1;
+  if (groups == 0) return;
+  const std::size_t closed = groups - (ranges_.back().last ? 0 : 1);
+  rows_.resize(closed * cols);
+  const int threads = threads_worth(view.rows * cols, std::max(1, options_.threads));
+  std::vector<Accumulator> parts(static_cast<std::size_t>(threads));
+  Accumulator begun;
+  if (closed > 0) std::swap(begun, open_[kind]);
+  for_tasks(groups, threads, [&](std::size_t g, int thread) {
+    Accumulator& group = g == closed ? open_[kind]
+                         : g == 0    ? begun
+                                     : parts[static_cast<std::size_t>(thread)];
+    if (ranges_[group_begin_[g]].first) group.restart();
+    for (std::size_t i = group_begin_[g]; i < group_begin_[g + 1]; ++i) {
+      for (std::size_t r = ranges_[i].begin; r < ranges_[i].end; ++r) {
+        accumulate(group, view.data + r * view.stride, cols);
+      }
+    }
+    if (g == closed) return;
+    finish_group(group, rows_.data() + g * cols, cols);
+    finish_row(kind, rows_.data() + g * cols);
+  });
+  if (closed > 0) sink_->on_rows(kind, rows_.data(), closed, cols);
 }
 
 void VectorExtractor::accumulate(Accumulator& group, const float* row, std::size_t cols) const {
@@ -228,7 +277,7 @@ void VectorExtractor::accumulate(Accumulator& group, const float* row, std::size
   }
 }
 
-void VectorExtractor::finish_group(Accumulator& group, float* out, std::size_t cols) const {
+void VectorExtractor::finish_group(const Accumulator& group, float* out, std::size_t cols) const {
   const double divisor = group.weight > 0 ? group.weight : 1.0;
   for (std::size_t c = 0; c < cols; ++c) out[c] = static_cast<float>(group.sum[c] / divisor);
 }

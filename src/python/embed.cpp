@@ -244,8 +244,9 @@ py::tuple embed(const Engine& engine, std::vector<std::string> texts, const Requ
   const ModelConfig& config = engine.model.config();
   const std::vector<VectorKind> kinds = kinds_of(config, request.layers, request.taps);
   const EmbedOptions options = embed_options(request, config);
+  const int threads = request.forward.threads > 0 ? request.forward.threads : default_threads();
   const ExtractionOptions extraction{pooling(request, options.unit), request.center,
-                                     request.normalize};
+                                     request.normalize, threads};
   std::optional<ArraySink> sink;
   std::optional<Rows> rows;
   {

@@ -145,6 +145,23 @@ TEST_F(ResumedEmbedding, CtrlCKeepsAllThatWasDoneAndSaysSo) {
   EXPECT_EQ(files("out"), files("whole"));
 }
 
+// Each pass begins a checkpoint, if the one before is done, and goes on beside it, with enough rows
+// for two threads to write: the thread sanitizer's test of what all these share.
+TEST_F(ResumedEmbedding, CheckpointsBesideTwoThreadsChangeNoByte) {
+  for (const std::string unit : {"token", "word"}) {
+    const auto run = [&](const std::string& out, const Words& more) {
+      Words words = {"embed",  "--layers",     "all", "--truncate", "window", "--unit",     unit,
+                     "--taps", "q,mlp_hidden", "-o",  out,          "-q",     "--normalize"};
+      words.insert(words.end(), more.begin(), more.end());
+      const ProgramRun result = run_with_input(words, texts_);
+      EXPECT_EQ(result.code, 0) << result.err;
+    };
+    run(path("whole"), {"--threads", "1"});
+    run(path("out"), {"--threads", "2", "--batch-tokens", "300", "--checkpoint-seconds", "0.0001"});
+    EXPECT_EQ(files("out"), files("whole"));
+  }
+}
+
 TEST_F(ResumedEmbedding, AFileAtItsSizeLimitIsAnErrorFromWhichItGoesOn) {
   ASSERT_EQ(run_with_input(command("whole"), texts_).code, 0);
   RunOptions options;

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "cli/command.h"
 #include "glassgpt/error.h"
 #include "io/json.h"
 #include "io/safetensors.h"
@@ -179,11 +180,13 @@ void add_view(Document& document, const Snapshots& snapshots, const char* name) 
 void add_formation(Document& document, const Subject& subject, const json& examples) {
   ordered_json& formation = document.json["embedding"]["formation"];
   formation = nullptr;
-  const fs::path path = subject.directory / kFile;
+  // weights/mini was trained before snapshots were kept; its sibling's show the same.
+  const bool bundled = subject.directory == cli::bundled_model("mini");
+  const fs::path directory = bundled ? cli::bundled_model("mini-learned") : subject.directory;
   std::error_code error;
-  if (!fs::exists(path, error)) return;
-  const Snapshots snapshots(path);
-  formation = {{"source", subject.directory.filename().string() + "/" + kFile},
+  if (directory.empty() || !fs::exists(directory / kFile, error)) return;
+  const Snapshots snapshots(directory / kFile);
+  formation = {{"source", directory.filename().string() + "/" + kFile},
                {"steps", snapshots.steps},
                {"words", snapshots.words},
                {"groups", groups_json(examples["formation"], snapshots.words)},

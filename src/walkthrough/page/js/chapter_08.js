@@ -110,11 +110,10 @@ const lens = () => {
                                   glass.token_span(data.tokens[other]),
                                   h("small", {}, glass.percent(probability)))),
                 h("td", {}, glass.number(data.entropy_bits[layer][token], 2)),
-                next ? h("td", {},
-                         t("layers.rank", {
-                           share: glass.percent(data.next[layer][token][0], 2),
-                           rank: glass.integer(data.next[layer][token][1]),
-                         })) :
+                next ? h("td", {}, t("layers.rank", {
+                  share: glass.percent(data.next[layer][token][0], 2),
+                  rank: glass.integer(data.next[layer][token][1]),
+                })) :
                        null))
             .reverse())));
   };

@@ -27,8 +27,7 @@ const decoders = {
   f16: (view, count) =>
     Float32Array.from({length: count}, (_, i) => half(view.getUint16(2 * i, true))),
   // Multiples of the tensor's own step.
-  i8: (view, count, step) =>
-    Float32Array.from({length: count}, (_, i) => step * view.getInt8(i)),
+  i8: (view, count, step) => Float32Array.from({length: count}, (_, i) => step * view.getInt8(i)),
   u16: (view, count) => Uint16Array.from({length: count}, (_, i) => view.getUint16(2 * i, true)),
   u32: (view, count) => Uint32Array.from({length: count}, (_, i) => view.getUint32(4 * i, true)),
 };
@@ -47,9 +46,8 @@ glass.tensor = (packed) => {
   if (!packed) return null;
   if (known.has(packed)) return known.get(packed);
   const bytes = bytes_of(packed.data);
-  const values =
-    decoders[packed.dtype](
-      new DataView(bytes.buffer), bytes.length / sizes[packed.dtype], packed.step);
+  const values = decoders[packed.dtype](
+    new DataView(bytes.buffer), bytes.length / sizes[packed.dtype], packed.step);
   const shape = packed.shape, lower = packed.layout === "lower";
   const tokens = shape[shape.length - 1];
   const triangle = (tokens * (tokens + 1)) / 2;

@@ -28,7 +28,9 @@ const plane = (data, state, choose) => draw.responsive("div.plane", (width) => {
       svg("circle", {
         cx: x(px),
         cy: y(py),
-        r: chosen ? 6.5 : named(i) ? 4.5 : 3,
+        r: chosen  ? 6.5 :
+          named(i) ? 4.5 :
+                     3,
         fill: colour,
         opacity: named(i) ? 1 : 0.45,
       },
@@ -40,7 +42,7 @@ const plane = (data, state, choose) => draw.responsive("div.plane", (width) => {
         lang: tag_of(word),
         style: `fill:${colour};font-size:12.5px;font-weight:${chosen ? 700 : 500}`,
       },
-        word) :
+                   word) :
                  null);
   });
   // The way of the chosen word up to now.
@@ -48,14 +50,16 @@ const plane = (data, state, choose) => draw.responsive("div.plane", (width) => {
     const [px, py] = xy.row(s, state.word);
     return `${x(px).toFixed(1)} ${y(py).toFixed(1)}`;
   });
-  return svg("svg",
-    {viewBox: `0 0 ${width} ${height}`, height, role: "img",
-      "aria-label": t("embedding.formation_label")},
+  return svg("svg", {
+    viewBox: `0 0 ${width} ${height}`,
+    height,
+    role: "img",
+    "aria-label": t("embedding.formation_label")
+  },
     svg("line.axis", {x1: 0, x2: width, y1: height / 2, y2: height / 2}),
     svg("line.axis", {x1: width / 2, x2: width / 2, y1: 0, y2: height}),
-    way.length > 1 ?
-      svg("path", {d: `M${way.join("L")}`, fill: "none", stroke: "var(--faint)"}) :
-      null,
+    way.length > 1 ? svg("path", {d: `M${way.join("L")}`, fill: "none", stroke: "var(--faint)"}) :
+                     null,
     dots);
 });
 
@@ -66,12 +70,11 @@ const nearest = (data, state) => {
   return [
     h("h3", {}, t("embedding.word_now", {word, step: glass.integer(data.steps[state.step])})),
     h("div.bars.neighbours", {},
-      Array.from(near, (other, i) => [
-        h("span.name", {lang: tag_of(data.words[other])}, data.words[other]),
-        h("span.track", {},
-          h("i.eased", {style: {width: `${100 * Math.max(0, cosines[i])}%`}})),
-        h("span.value", {}, glass.number(cosines[i], 3)),
-      ])),
+      Array.from(near,
+        (other, i) => [h("span.name", {lang: tag_of(data.words[other])}, data.words[other]),
+          h("span.track", {}, h("i.eased", {style: {width: `${100 * Math.max(0, cosines[i])}%`}})),
+          h("span.value", {}, glass.number(cosines[i], 3)),
+  ])),
   ];
 };
 
@@ -153,8 +156,8 @@ module.part = () => {
       {share: glass.percent(view.explained[0] + view.explained[1], 0)});
     show();
   };
-  const groups = glass.choice(t("embedding.groups"),
-    data.groups.map((group, i) => [i, name_of(group)]), state.group, (i) => {
+  const groups = glass.choice(
+    t("embedding.groups"), data.groups.map((group, i) => [i, name_of(group)]), state.group, (i) => {
       state.group = i;
       state.word = data.groups[i].words[0];
       show();
@@ -167,8 +170,7 @@ module.part = () => {
       words: data.words.length,
       source: data.source,
     })),
-    tools,
-    h("div.tools", {}, h("span.label", {}, t("embedding.groups")), groups),
+    tools, h("div.tools", {}, h("span.label", {}, t("embedding.groups")), groups),
     h("div.columns.wide_left", {}, h("div", {}, picture, note), h("div", {}, side, curve)));
 };
 })();

@@ -48,9 +48,10 @@ const bars = (corpus, {nearest, expected}) => h("div.bars.neighbours", {lang: ta
     ({word, cosine}) => [h(`span.name${word === expected ? ".right" : ""}`, {},
                            word + (word === expected ? " ✓" : "")),
       h("span.track", {}, h("i.eased", {style: {width: `${100 * Math.max(0, cosine)}%`}})),
-      h("span.value", {}, `${glass.number(cosine, 3)}  ${
-        glass.degrees((Math.acos(Math.min(1, cosine)) * 180) / Math.PI)}`),
-  ]));
+      h("span.value", {},
+        `${glass.number(cosine, 3)}  ${
+          glass.degrees((Math.acos(Math.min(1, cosine)) * 180) / Math.PI)}`),
+]));
 
 const answer_part = (corpus, words, found) => {
   const places = {
@@ -82,10 +83,10 @@ const word_input = (corpus, label, value, change) => h("input", {
 
 const chips = (corpus, label, texts, is_chosen, choose) => {
   const buttons = texts.map(
-    (text, i) => h("button.chip", {type: "button", lang: tag_of(corpus), onclick: () => choose(i)},
-      text));
-  const mark = () => buttons.forEach(
-    (button, i) => button.setAttribute("aria-pressed", is_chosen(i)));
+    (text, i) =>
+      h("button.chip", {type: "button", lang: tag_of(corpus), onclick: () => choose(i)}, text));
+  const mark = () =>
+    buttons.forEach((button, i) => button.setAttribute("aria-pressed", is_chosen(i)));
   mark();
   return {element: h("div.chips", {role: "group", "aria-label": label}, buttons), mark};
 };
@@ -115,8 +116,8 @@ const analogy_part = (corpus, state) => {
     const [a, b, c] = state.analogy;
     list.mark();
     glass.fill(formula, glass.rich("skip_gram.sum", {a, b, c}));
-    glass.fill(result,
-      answer_part(corpus, state.analogy, answer(corpus, "analogy", state.analogy)));
+    glass.fill(
+      result, answer_part(corpus, state.analogy, answer(corpus, "analogy", state.analogy)));
   };
   const same = (words) => words.every((word, i) => word === state.analogy[i]);
   const list = chips(corpus, t("skip_gram.analogies"),
@@ -129,8 +130,8 @@ const analogy_part = (corpus, state) => {
       show();
     });
   const inputs = ["a", "b", "c"].map(
-    (name, k) => word_input(
-      corpus, t("skip_gram.term", {number: k + 1}), state.analogy[k], (word) => {
+    (name, k) =>
+      word_input(corpus, t("skip_gram.term", {number: k + 1}), state.analogy[k], (word) => {
         state.analogy[k] = word;
         show();
       }));
@@ -161,7 +162,9 @@ const pairs_part = (corpus) => {
       return svg("text", {
         x: x(i) + 9 * across,
         y: y(i) + 4 + 12 * down,
-        "text-anchor": across > 0.4 ? "start" : across < -0.4 ? "end" : "middle",
+        "text-anchor": across > 0.4 ? "start" :
+          across < -0.4             ? "end" :
+                                      "middle",
         style: `fill:var(--${colour});font-size:13px`,
       },
         word);
@@ -183,7 +186,8 @@ const pairs_part = (corpus) => {
         }),
           svg("circle", {cx: x(2 * i), cy: y(2 * i), r: 4, fill: "var(--accent)"}),
           svg("circle", {cx: x(2 * i + 1), cy: y(2 * i + 1), r: 4, fill: "var(--warm)"}),
-          label(2 * i, from, "accent"), label(2 * i + 1, to, "warm"),
+          label(2 * i, from, "accent"),
+          label(2 * i + 1, to, "warm"),
     ]));
   });
   return h("div", {}, h("h3", {}, t("skip_gram.pairs")), picture,

@@ -165,7 +165,7 @@ void add_embedding(Document& document, const Subject& subject) {
     norms.push_back(norm(row));
     ordered_json list = ordered_json::array();
     for (const Neighbour& near : cli::nearest_tokens(subject.model, subject.tokenizer, {&id, 1},
-                                                     kNeighbours, default_threads())) {
+                                                     kNeighbours, subject.forward().threads)) {
       const auto near_id = static_cast<TokenId>(near.row);
       ordered_json token = token_json(subject.tokenizer, near_id);
       token["cosine"] = near.cosine;

@@ -75,7 +75,7 @@ class Walkthrough : public cli::Command {
                     reference_, progress,  {},    {}};
     subject.encoding = tokenizer.encode_with_spans(text.bytes);
     check_length(subject, text.where);
-    subject.recording = record(model, subject.encoding.ids, common.forward());
+    subject.recording = record(model, subject.encoding.ids, subject.forward());
     const Document document = make_document(subject);
     if (common.json) {
       output.write(document.dump() + "\n");

@@ -34,7 +34,14 @@ struct Subject {
   Encoding encoding;    // of the text
   Recording recording;  // of its pass
 
-  ForwardOptions forward() const { return common.forward(); }
+  // Of the many passes of few tokens: one thread unless more are asked for. A second would win
+  // little, and where other programs want the cores each waits for the other hundreds of times a
+  // pass. No number depends on it.
+  ForwardOptions forward() const {
+    ForwardOptions options = common.forward();
+    if (common.threads == 0) options.threads = 1;
+    return options;
+  }
   std::size_t tokens() const noexcept { return encoding.ids.size(); }
   bool has_logits() const noexcept { return !recording.logits.values.empty(); }
   std::string_view token(std::size_t t) const { return tokenizer.token_bytes(encoding.ids[t]); }

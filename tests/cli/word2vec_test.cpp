@@ -174,9 +174,9 @@ TEST_F(Word2VecCommand, FailsInOneLineAndLeavesNoFile) {
 
 TEST_F(Word2VecCommand, AnInterruptLeavesNoFile) {
   RunOptions options;
-  options.interrupt_after = 0.3;
+  options.interrupt_after = 1.0;
   const ProgramRun run =
-      run_glassgpt({"word2vec", "-o", path("x"), "--epochs", "100000", "-q", file_}, options);
+      run_glassgpt({"word2vec", "-o", path("x"), "--epochs", "1000000", "-q", file_}, options);
   EXPECT_EQ(run.code, 1);
   EXPECT_NE(run.err.find("interrupted"), std::string::npos) << run.err;
   EXPECT_FALSE(exists("x"));

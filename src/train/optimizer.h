@@ -60,7 +60,6 @@ class Optimizer {
     bool decays, own;
   };
 
-  void add_stretch(const Stretch& stretch);
   double gradient_norm(const float* gradients, int threads, RankSums* ranks);
 
   AdamWOptions options_;

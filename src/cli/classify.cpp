@@ -121,6 +121,9 @@ class WordCounts : public Vectors {
 
 // One text's labels with their scores.
 struct Verdict {
+  // Whether any example has something in common with the text. One without tokens, or without a
+  // word of the examples, is equally far from all of them: no label would be more than chance.
+  bool labelled = false;
   std::size_t label = 0;  // the best; of equal scores the label that came first in the examples
   std::size_t nearest = 0;
   std::vector<double> scores;  // per label
@@ -222,10 +225,12 @@ class Classify : public Command {
     const std::size_t labels = examples.labels.size();
     std::vector<double> best(labels, -2), sum(labels, 0), count(labels, 0);
     std::vector<std::size_t> nearest(labels, 0);
+    Verdict verdict;
     for (std::size_t e = 0; e < examples.texts.size(); ++e) {
       if (e == t) continue;
       const std::size_t label = examples.label[e];
       const double cosine = vectors.cosine(t, e);
+      verdict.labelled |= cosine != 0;
       sum[label] += cosine;
       ++count[label];
       if (cosine > best[label]) {
@@ -233,7 +238,6 @@ class Classify : public Command {
         nearest[label] = e;
       }
     }
-    Verdict verdict;
     for (std::size_t label = 0; label < labels; ++label) {
       verdict.scores.push_back(count[label] == 0 ? -2
                                : by_ == "mean"   ? sum[label] / count[label]
@@ -248,7 +252,8 @@ class Classify : public Command {
                              const Vectors& vectors) const {
     std::size_t right = 0;
     for (std::size_t e = 0; e < examples.texts.size(); ++e) {
-      right += judge(examples, vectors, e).label == examples.label[e] ? 1 : 0;
+      const Verdict verdict = judge(examples, vectors, e);
+      right += verdict.labelled && verdict.label == examples.label[e] ? 1 : 0;
     }
     const double share = static_cast<double>(right) / static_cast<double>(examples.texts.size());
     if (common.json) {
@@ -261,7 +266,8 @@ class Classify : public Command {
   }
 
   static std::string line(const Text& text, const Examples& examples, const Verdict& verdict) {
-    return fmt::format("{}  {:.3f}  {}\n", examples.labels[verdict.label],
+    return fmt::format("{}  {:.3f}  {}\n",
+                       verdict.labelled ? examples.labels[verdict.label] : "(no label)",
                        verdict.scores[verdict.label], readable_excerpt(text.bytes, 60));
   }
 
@@ -272,13 +278,14 @@ class Classify : public Command {
       scores += fmt::format("{}{}:{}", label == 0 ? "" : ",", json_string(examples.labels[label]),
                             json_number(verdict.scores[label]));
     }
+    const std::string nearest = fmt::format(R"({{"text":{},"cosine":{}}})",
+                                            json_string(examples.texts[verdict.nearest].bytes),
+                                            json_number(vectors.cosine(t, verdict.nearest)));
     return fmt::format(
-        R"({{"id":{},"label":{},"score":{},"scores":{{{}}},"nearest":{{"text":{},"cosine":{}}}}})"
+        R"({{"id":{},"label":{},"score":{},"scores":{{{}}},"nearest":{}}})"
         "\n",
-        text.id, json_string(examples.labels[verdict.label]),
-        json_number(verdict.scores[verdict.label]), scores,
-        json_string(examples.texts[verdict.nearest].bytes),
-        json_number(vectors.cosine(t, verdict.nearest)));
+        text.id, verdict.labelled ? json_string(examples.labels[verdict.label]) : "null",
+        json_number(verdict.scores[verdict.label]), scores, verdict.labelled ? nearest : "null");
   }
 
   std::string examples_, by_ = "nearest", layer_ = "final", pool_ = "mean", truncate_ = "error";

@@ -6,22 +6,15 @@
 #include <cstring>
 #include <string_view>
 
-namespace glassgpt::training {
+#include "model/random_bits.h"
 
-// The finaliser of SplitMix64 (Steele, Lea and Flood 2014): every bit of x reaches every bit of the
-// result.
-inline std::uint64_t mix(std::uint64_t x) noexcept {
-  x += 0x9E3779B97F4A7C15u;
-  x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9u;
-  x = (x ^ (x >> 27)) * 0x94D049BB133111EBu;
-  return x ^ (x >> 31);
-}
+namespace glassgpt::training {
 
 // Of a sequence of numbers and strings, in their order.
 class Hasher {
  public:
   Hasher& add(std::uint64_t number) noexcept {
-    state_ = mix(state_ ^ number);
+    state_ = random_bits(state_ ^ number, 0);
     return *this;
   }
   Hasher& add_bytes(const void* data, std::size_t size) noexcept {

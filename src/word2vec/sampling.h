@@ -5,6 +5,8 @@
 #include <span>
 #include <vector>
 
+#include "model/random_bits.h"
+
 namespace glassgpt::word2vec {
 
 // Draws words with probability proportional to count^0.75, by Walker's alias method (Vose 1991): a
@@ -35,23 +37,18 @@ class NoiseTable {
 // relative frequency f, at most all (Mikolov's word2vec.c; the paper has the first term alone).
 std::vector<std::uint64_t> keep_thresholds(std::span<const std::uint64_t> counts, double sample);
 
-// SplitMix64 as a sequence.
+// The stream of random_bits.h as a sequence.
 class Random {
  public:
-  explicit Random(std::uint64_t seed) noexcept : state_(seed) {}
-  std::uint64_t bits() noexcept {
-    std::uint64_t z = state_ += 0x9E3779B97F4A7C15u;
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-    return z ^ (z >> 31);
-  }
+  explicit Random(std::uint64_t seed) noexcept : seed_(seed) {}
+  std::uint64_t bits() noexcept { return random_bits(seed_, drawn_++); }
   // Uniform in 0 .. bound - 1, for a bound below 2^32.
   std::size_t below(std::size_t bound) noexcept {
     return static_cast<std::size_t>((bits() >> 32) * bound >> 32);
   }
 
  private:
-  std::uint64_t state_;
+  std::uint64_t seed_, drawn_ = 0;
 };
 
 }  // namespace glassgpt::word2vec

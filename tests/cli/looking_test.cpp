@@ -236,14 +236,22 @@ TEST_F(Looking, ClassifyByCountVectorsIsTheBagOfWordsCosine) {
   // 猫 在 河岸 上 with 猫 坐在 垫子 上 or 坐 在 垫子 上: at least 猫 and 上.
   EXPECT_EQ(found[1]["label"], "b");
   EXPECT_GE(found[1]["score"], 0.4);
-  EXPECT_EQ(found[2]["label"], "a");  // of equal scores the first
+  EXPECT_EQ(found[2]["label"], nullptr);  // nothing in common with any example
+  EXPECT_EQ(found[2]["nearest"], nullptr);
   EXPECT_EQ(found[2]["score"], 0.0);
+}
+
+TEST_F(Looking, ClassifyChoosesTheFirstOfEqualLabels) {
+  const std::string examples = write("examples.tsv", "b\tthe cat\na\tthe cat\n");
+  const json said =
+      one_json_of({"classify", "--json", "--count-vectors", "--examples", examples, "The cat"});
+  EXPECT_EQ(said["label"], "b");
 }
 
 TEST_F(Looking, ClassifyLeavesOneOut) {
   const std::string examples = write(
       "examples.tsv", "a\tred cat\na\tred dog\nb\tblue sky\nb\tblue sea\nb\tred sky\nc\tnothing\n");
-  // "red sky": "blue sky" and "red cat" are as near; a came first. "nothing" is like none.
+  // "red sky": "blue sky" and "red cat" are as near; a came first. "nothing" is like none and has no label.
   const json said = one_json_of(
       {"classify", "--json", "--count-vectors", "--leave-one-out", "--examples", examples});
   EXPECT_EQ(said["examples"], 6);

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Prints the tables of a model card: how good the model is beside simple baselines, and the geometry of its vectors.
+"""Prints the tables of a model card: how good the model is beside simple baselines, the geometry of its vectors, samples.
 
     scripts/model_card.py -m weights/mini --shared ../shared
 
@@ -19,6 +19,12 @@ import numpy as np
 
 WORD_SETS = ("EN-WS-353-ALL", "EN-SIMLEX-999", "EN-MEN-TR-3k", "EN-RG-65")
 N_GRAM = 5
+NEIGHBOURS_OF = " river, king, water, doctor, red, seven, walked,北京,父亲,黄色".split(",")
+BANK = (("After the flood, the river had washed away part of its bank",
+         "The boat drifted down the stream and came to the muddy bank"),
+        ("The company could not pay its debt and borrowed money from a bank",
+         "Interest rates rose, so people put their savings in the bank"))
+PROMPTS = ("The river", "In the summer of 1914,", "北京是", "话说")
 
 
 def parse():
@@ -27,7 +33,7 @@ def parse():
     parser.add_argument("--shared", default=os.environ.get("GLASSGPT_SHARED", "../shared"))
     parser.add_argument("--glassgpt", default="build/bin/glassgpt")
     parser.add_argument("--train-megabytes", type=float, default=8, help="text for the n-grams, per language")
-    parser.add_argument("--tables", default="losses,geometry,words,senses")
+    parser.add_argument("--tables", default="losses,neighbours,bank,geometry,words,senses,samples")
     return parser.parse_args()
 
 
@@ -106,6 +112,42 @@ def losses(options):
                      n_gram_bits(train, text, 1), n_gram_bits(train, text, N_GRAM), packed))
     table(("held-out text", "tokens", "nats per token", "bits per byte", "unigram (bytes)",
            f"interpolated {N_GRAM}-gram (bytes)", "xz -9e"), rows)
+
+
+# What it says
+
+
+def neighbours(options):
+    rows = []
+    for token in NEIGHBOURS_OF:
+        found = json.loads(glassgpt(options, "nearest", "--json", "--top", "6", token))["nearest"]
+        rows.append((token.strip(), ", ".join(f"{one['token'].strip()} {one['cosine']:.2f}" for one in found)))
+    table(("token", "nearest"), rows)
+
+
+def bank(options):
+    """Mean angles of the word in pairs of sentences of one sense and of different ones."""
+    of_kind = {"same": [], "different": []}
+    sentences = [(sense, text) for sense, texts in enumerate(BANK) for text in texts]
+    for i, (sense, text) in enumerate(sentences):
+        for other_sense, other in sentences[i + 1:]:
+            found = json.loads(glassgpt(options, "similar", "--json", "--word", "bank", text, other))["layers"]
+            of_kind["same" if sense == other_sense else "different"].append(found)
+
+    def mean(kind, layer, key):
+        return sum(found[layer][key] for found in of_kind[kind]) / len(of_kind[kind])
+
+    rows = []
+    for layer in of_kind["same"][0]:
+        angles = [f"{mean(kind, layer, key):.1f}°" for key in ("angle", "centred_angle") for kind in of_kind]
+        rows.append((layer, *angles, mean("same", layer, "random_pairs")))
+    table(("layer", "same sense", "different", "same, centred", "different, centred", "random pairs (cosine)"), rows)
+
+
+def samples(options):
+    for prompt in PROMPTS:
+        text = glassgpt(options, "generate", "--seed", "1", "--max-tokens", "50", "--temperature", "0.7", prompt)
+        print("> " + text.strip().replace("\n", "\n> ") + "\n")
 
 
 # Vectors
@@ -238,12 +280,15 @@ def senses(options, reference):
 def main():
     options = parse()
     wanted = options.tables.split(",")
-    if "losses" in wanted:
-        losses(options)
+    for name, part in (("losses", losses), ("neighbours", neighbours), ("bank", bank)):
+        if name in wanted:
+            part(options)
     reference = reference_tokens(options) if set(wanted) & {"geometry", "words", "senses"} else None
     for name, part in (("geometry", geometry), ("words", words), ("senses", senses)):
         if name in wanted:
             part(options, reference)
+    if "samples" in wanted:
+        samples(options)
 
 
 main()

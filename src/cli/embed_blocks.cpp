@@ -251,7 +251,7 @@ class BlockWriter : public EmbedWriter {
   bool suspend() noexcept override {
     try {
       if (checkpoint_.valid()) checkpoint_.wait();
-      save(written_);
+      if (!sync_failed_) save(written_);
     } catch (const std::exception&) {
       // What was saved before still holds.
     }
@@ -268,7 +268,9 @@ class BlockWriter : public EmbedWriter {
   // A block counts as done only after its rows are on the disk.
   void save(std::size_t until) {
     if (until == saved_) return;
+    sync_failed_ = true;
     for (const SegmentWriter& file : files_) file.sync();
+    sync_failed_ = false;
     for (; saved_ < until; ++saved_) done_.overwrite(own_[saved_], "1");
     done_.sync();
   }
@@ -282,6 +284,7 @@ class BlockWriter : public EmbedWriter {
   io::PartFile done_;
   std::vector<SegmentWriter> files_;  // rows.jsonl, then the arrays
   std::vector<std::uint16_t> halves_;
+  bool sync_failed_ = false;  // as in a folder that one process writes
   std::future<void> checkpoint_;
 };
 

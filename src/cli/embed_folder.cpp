@@ -147,11 +147,13 @@ class FolderWriter : public EmbedWriter {
         discard();
         return false;
       }
-      // What was half written after the mark goes first: the disk may be full.
-      rows_.truncate(mark_.rows_bytes);
-      for (io::NpyWriter& array : arrays_) array.truncate(mark_.progress.rows);
-      sync();
-      write_journal(folder_ / kJournalFile, mark_);
+      if (!sync_failed_) {
+        // What was half written after the mark goes first: the disk may be full.
+        rows_.truncate(mark_.rows_bytes);
+        for (io::NpyWriter& array : arrays_) array.truncate(mark_.progress.rows);
+        sync();
+        write_journal(folder_ / kJournalFile, mark_);
+      }
     } catch (const std::exception&) {
       // The journal before, if there is one, still holds.
     }
@@ -213,8 +215,10 @@ class FolderWriter : public EmbedWriter {
   }
 
   void sync() {
+    sync_failed_ = true;
     rows_.sync();
     for (io::NpyWriter& array : arrays_) array.file().sync();
+    sync_failed_ = false;
   }
 
   void discard() noexcept {
@@ -234,6 +238,9 @@ class FolderWriter : public EmbedWriter {
   std::size_t gathered_bytes_ = 0;
   double last_checkpoint_;
   bool finished_ = false;
+  // The system tells once that rows could not be put on the disk: after that no further sync may
+  // vouch for them, and the journal before stays. The checkpoint sets it, so wait for that first.
+  bool sync_failed_ = false;
   std::future<void> checkpoint_;
 };
 

@@ -191,6 +191,19 @@ TEST_F(ResumedEmbedding, AFullDiskIsAnErrorFromWhichItGoesOn) {
   EXPECT_EQ(files("disk/out"), files("whole"));
 }
 
+TEST_F(ResumedEmbedding, RowsThatADiskLostAreComputedAgain) {
+  ASSERT_EQ(run_with_input(command("whole"), texts_).code, 0);
+  RunOptions options;
+  options.input = texts_;
+  options.environment = {"LD_PRELOAD=" GLASSGPT_FAILING_DISK};
+  const ProgramRun run = run_glassgpt(careful_command("out"), options);
+  expect_failure(run, 1, "Input/output error");
+  EXPECT_NE(run.err.find("--resume"), std::string::npos) << run.err;
+  EXPECT_GT(texts_done("out"), 0u);
+  EXPECT_EQ(run_with_input(command("out", {"--resume"}), texts_).code, 0);
+  EXPECT_EQ(files("out"), files("whole"));
+}
+
 TEST_F(ResumedEmbedding, GivingTheFilesTheirNamesCanBeDoneAgain) {
   ASSERT_EQ(run_with_input(command("whole"), texts_).code, 0);
   RunOptions options;

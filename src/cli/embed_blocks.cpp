@@ -361,7 +361,7 @@ Opened open_blocks(const BlocksJob& job, const BlockTable& table,
   bool resumed = false;
   if (job.folder.resume) {
     if (before) {
-      const std::string difference = first_difference(before->made_by, made_by(target));
+      const std::string difference = other_settings(*before, made_by(target));
       if (!difference.empty()) refuse_other_run(folder, difference);
       if (before->manifest) give_names(folder, *before);
     }

@@ -335,9 +335,10 @@ FolderStart open_folder(const EmbedTarget& target, const FolderOptions& options)
   from.made_by = made_by(target);
   if (options.resume) {
     if (const std::optional<EmbedJournal> before = read_journal(journal_file)) {
-      const std::string difference = first_difference(before->made_by, from.made_by);
+      const std::string difference = other_settings(*before, from.made_by);
       if (!difference.empty()) refuse_other_run(folder, difference);
       from = *before;
+      from.made_by = made_by(target);
       if (from.manifest) give_names(folder, from);
     } else {
       start.complete = is_complete(target, start.progress);

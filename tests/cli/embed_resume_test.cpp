@@ -1,6 +1,7 @@
 // embed -o DIR that is killed, interrupted, out of disk space, or started twice.
 #include <signal.h>
 
+#include <algorithm>
 #include <fstream>
 #include <map>
 
@@ -256,6 +257,35 @@ TEST_F(ResumedEmbedding, OtherSettingsOrTextsAreRefusedByName) {
   EXPECT_EQ(run_with_input(command("out"), "The cat\n").code, 0);
   ASSERT_EQ(run_with_input(command("whole"), "The cat\n").code, 0);
   EXPECT_EQ(files("out"), files("whole"));
+}
+
+// What the message about a text that is too long tells one to do.
+TEST_F(ResumedEmbedding, AnotherTruncationGoesOnWhereATextWasTooLong) {
+  const auto with = [&](const std::string& out, const Words& more) {
+    Words words = {"embed", "--layers", "0,2,final", "--batch-tokens", "40", "-o", path(out)};
+    words.insert(words.end(), more.begin(), more.end());
+    return run_with_input(words, texts_);
+  };
+  for (const Words& choice : {Words{"--truncate", "left"}, Words{"--truncate", "right"},
+                              Words{"--truncate", "window", "--stride", "9"}}) {
+    const ProgramRun run = with("out", {});
+    expect_failure(run, 1, "--truncate left, right or window; what is done stays");
+    EXPECT_GT(texts_done("out"), 0u);
+    Words resumed = choice;
+    resumed.emplace_back("--resume");
+    const ProgramRun last = with("out", resumed);
+    EXPECT_EQ(last.code, 0) << last.err;
+    EXPECT_NE(last.err.find("goes on after"), std::string::npos) << last.err;
+    ASSERT_EQ(with("whole", choice).code, 0);
+    EXPECT_EQ(files("out"), files("whole"));
+  }
+  // Rows that were cut, or read in windows, are not those of another truncation.
+  ASSERT_EQ(stop("cut", SIGKILL, texts_.size() / 2, 20, {}).code, 128 + SIGKILL);
+  Words words = careful_command("cut", {"--resume"});
+  std::replace(words.begin(), words.end(), Words::value_type("window"), Words::value_type("left"));
+  words.erase(std::find(words.begin(), words.end(), "--stride"),
+              std::find(words.begin(), words.end(), "-o"));
+  expect_failure(run_with_input(words, texts_), 1, "options.truncate was \"window\"");
 }
 
 TEST_F(ResumedEmbedding, WithoutResumeItBeginsAgainAndSaysWhatIsLost) {

@@ -101,17 +101,6 @@ BlockTable count_blocks(const BlocksJob& job, distributed::Communicator& ranks,
 
 // ---- Writing.
 
-std::uint64_t row_bytes(const EmbedTarget& target, std::size_t kind) {
-  return target.kinds[kind].cols * (target.half ? sizeof(std::uint16_t) : sizeof(float));
-}
-io::NpyType npy_type(const EmbedTarget& target) {
-  return target.half ? io::NpyType::kFloat16 : io::NpyType::kFloat32;
-}
-std::string npy_header_of(const EmbedTarget& target, std::size_t kind, std::uint64_t rows) {
-  const std::uint64_t shape[] = {rows, target.kinds[kind].cols};
-  return io::npy_header(npy_type(target), shape);
-}
-
 // A stretch of a file that is this process's to write.
 struct Segment {
   std::uint64_t offset, bytes;

@@ -51,6 +51,10 @@ std::vector<std::string> arrays_of(const ordered_json& manifest) {
   return names;
 }
 
+io::NpyType npy_type(const EmbedTarget& target) {
+  return target.half ? io::NpyType::kFloat16 : io::NpyType::kFloat32;
+}
+
 // Room for rows of one kind, used again and again.
 class RowBuffer {
  public:
@@ -98,8 +102,7 @@ class FolderWriter : public EmbedWriter {
         rows_(folder_ / kRowsFile, from.rows_bytes),
         last_checkpoint_(seconds_now()) {
     for (const VectorKind& kind : target.kinds) {
-      arrays_.emplace_back(folder_ / (kind.name + ".npy"), kind.cols,
-                           target.half ? io::NpyType::kFloat16 : io::NpyType::kFloat32,
+      arrays_.emplace_back(folder_ / (kind.name + ".npy"), kind.cols, npy_type(target),
                            from.progress.rows);
       gathered_.emplace_back(kind.cols);
     }
@@ -244,7 +247,39 @@ class FolderWriter : public EmbedWriter {
   std::future<void> checkpoint_;
 };
 
+// The files that the manifest speaks of, which may have been lost since.
+void check_files(const EmbedTarget& target, std::uint64_t rows) {
+  const auto check = [&](const std::string& name, std::optional<std::uint64_t> bytes) {
+    const fs::path file = fs::path(target.path) / name;
+    std::error_code error;
+    const std::uintmax_t found = fs::file_size(file, error);
+    const char* hint = "run it without --resume to write it again";
+    if (error) {
+      throw Error(ErrorCode::kMalformed, file.string(),
+                  "belongs to a finished result: " + error.message(), hint);
+    }
+    if (bytes && found != *bytes) {
+      throw Error(ErrorCode::kMalformed, file.string(),
+                  fmt::format("has {} bytes, but {} were written", found, *bytes), hint);
+    }
+  };
+  for (std::size_t k = 0; k < target.kinds.size(); ++k) {
+    check(target.kinds[k].name + ".npy",
+          npy_header_of(target, k, rows).size() + rows * row_bytes(target, k));
+  }
+  check(kRowsFile, std::nullopt);
+}
+
 }  // namespace
+
+std::uint64_t row_bytes(const EmbedTarget& target, std::size_t kind) {
+  return target.kinds[kind].cols * (target.half ? sizeof(std::uint16_t) : sizeof(float));
+}
+
+std::string npy_header_of(const EmbedTarget& target, std::size_t kind, std::uint64_t rows) {
+  const std::uint64_t shape[] = {rows, target.kinds[kind].cols};
+  return io::npy_header(npy_type(target), shape);
+}
 
 ordered_json made_by(const EmbedTarget& target) {
   EmbedProgress nothing;
@@ -316,6 +351,7 @@ bool is_complete(const EmbedTarget& target, EmbedProgress& progress) {
   try {
     progress.texts_sha256 = manifest.at("texts_sha256").get<std::string>();
     progress.counts.texts = manifest.at("counts").at("texts").get<std::uint64_t>();
+    progress.counts.rows = manifest.at("counts").at("rows").get<std::uint64_t>();
     manifest.erase("counts");
     manifest.erase("texts_sha256");
     for (ordered_json& array : manifest.at("arrays")) array.at("shape").erase(0);
@@ -324,6 +360,7 @@ bool is_complete(const EmbedTarget& target, EmbedProgress& progress) {
   }
   const std::string difference = first_difference(manifest, made_by(target));
   if (!difference.empty()) refuse_other_run(target.path, difference);
+  check_files(target, progress.counts.rows);
   return true;
 }
 

@@ -312,6 +312,18 @@ TEST_F(ResumedEmbedding, WhatIsCompleteStaysAsItIs) {
   EXPECT_EQ(files("out"), before);
 }
 
+TEST_F(ResumedEmbedding, WhatIsGoneFromACompleteFolderIsAnError) {
+  const Words resume = command("out", {"--resume"});
+  for (const std::string name : {"layer_02.npy", "rows.jsonl"}) {
+    ASSERT_EQ(run_with_input(command("out"), texts_).code, 0);
+    fs::remove(path("out/" + name));
+    expect_failure(run_with_input(resume, texts_), 1, "out/" + name);
+  }
+  ASSERT_EQ(run_with_input(command("out"), texts_).code, 0);
+  fs::resize_file(path("out/final.npy"), fs::file_size(path("out/final.npy")) - 1);
+  expect_failure(run_with_input(resume, texts_), 1, "bytes");
+}
+
 TEST_F(ResumedEmbedding, AnEarlierResultStaysWholeUntilTheNewOneIs) {
   ASSERT_EQ(run_with_input(command("out"), "The cat\n").code, 0);
   const auto before = files("out");

@@ -11,6 +11,7 @@
 #include "cli/text_vectors.h"
 #include "glassgpt/error.h"
 #include "glassgpt/generate.h"
+#include "model/parts.h"
 
 namespace glassgpt::cli {
 namespace {
@@ -31,6 +32,11 @@ std::vector<std::vector<TokenId>> reference_texts(const Model& model, const Toke
           ids.begin() + static_cast<std::ptrdiff_t>(std::min(at + context, ids.size())));
     }
     return texts;
+  }
+  if (model.parts().tensors.lm_head == nullptr) {
+    throw Error(ErrorCode::kUnsupported, "",
+                "the model has no lm_head.weight, so it cannot write a reference text itself",
+                "name a text with --reference FILE");
   }
   const std::optional<TokenId> start = tokenizer.special_id(kEndOfText);
   if (!start) {

@@ -5,6 +5,7 @@
 
 #include "glassgpt/model.h"
 #include "io/npy.h"
+#include "io/safetensors.h"
 #include "model/parts.h"
 #include "program.h"
 
@@ -175,6 +176,40 @@ TEST_F(Looking, SimilarFollowsTheWholeWordThroughTheLayers) {
                 1e-3);
   }
   expect_failure(run_glassgpt({"similar", "--word", "dog", a, b}), 1, "dog");
+}
+
+TEST_F(Looking, SimilarNamesTheTextThatIsTooLong) {
+  std::string text;
+  for (int i = 0; i < 50; ++i) text += static_cast<char>('0' + i % 10);
+  expect_failure(run_glassgpt({"similar", "The cat", text}), 1, "text B: ");
+  expect_failure(run_glassgpt({"similar", text, "The cat"}), 1, "shorten it");
+}
+
+TEST_F(Looking, SimilarAsksForAReferenceWhereTheModelCannotWriteOne) {
+  // As GPT2Model.save_pretrained writes an untied model: without lm_head.
+  const std::string prefix = "transformer.", headless = path("headless");
+  std::filesystem::create_directory(headless);
+  const io::SafetensorsFile weights(model() + "/model.safetensors");
+  std::vector<std::vector<float>> values;
+  std::vector<io::TensorToWrite> tensors;
+  for (const auto& [name, tensor] : weights.tensors()) {
+    if (name.rfind(prefix, 0) != 0) continue;
+    values.emplace_back(tensor.elements());
+    io::to_float(tensor, values.back().data());
+    tensors.push_back({name.substr(prefix.size()), tensor.shape, values.back().data()});
+  }
+  ASSERT_FALSE(tensors.empty());
+  io::write_safetensors(headless + "/model.safetensors", tensors, io::DType::kF32);
+  json config = json::parse(read("model/config.json"));
+  config["tie_word_embeddings"] = false;
+  write("headless/config.json", config.dump());
+  write("headless/tokenizer.json", read("model/tokenizer.json"));
+  expect_failure(run_glassgpt({"similar", "-m", headless, "The cat", "The dog"}), 1,
+                 "--reference FILE");
+  EXPECT_EQ(run_glassgpt({"similar", "-m", headless, "--reference", path("corpus.txt"), "The cat",
+                          "The dog"})
+                .code,
+            0);
 }
 
 TEST_F(Looking, SimilarCentresByTheReferenceTextsMean) {

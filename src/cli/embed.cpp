@@ -15,9 +15,9 @@
 #include "cli/embed_texts.h"
 #include "cli/embed_writers.h"
 #include "cli/json_text.h"
+#include "cli/model_identity.h"
 #include "cli/output.h"
 #include "cli/output_lock.h"
-#include "cli/sha256.h"
 #include "cli/text_source.h"
 #include "cli/text_vectors.h"
 #include "distributed/communicator.h"
@@ -90,7 +90,8 @@ class Embed : public Command {
     Progress progress(common.quiet || !ranks.is_first());
     EmbedTarget target{output_, kinds, out_dtype_ == "f16", &tokenizer, {}};
     if (is_array_format()) {
-      target.provenance = {hashes(directory), described_options(common, options, extraction)};
+      target.provenance = {model_identity(directory, tokenizer_),
+                           described_options(common, options, extraction)};
     }
     if (!ranks.is_alone() || (resume_ && was_in_blocks(output_))) {
       embed_in_blocks({model,
@@ -290,10 +291,7 @@ class Embed : public Command {
     options.stride = stride_;
     options.batch_tokens = batch_tokens_;
     options.special = tokenizer_.special_tokens();
-    if (stride_ > config.n_positions) {
-      throw UsageError(fmt::format("--stride {} is more than the model's context of {}", stride_,
-                                   config.n_positions));
-    }
+    check_stride(stride_, config.n_positions);
     return options;
   }
 
@@ -348,52 +346,19 @@ class Embed : public Command {
                               seconds, short_count(tokens / std::max(seconds, 1e-9))));
   }
 
-  ordered_json hashes(const fs::path& directory) const {
-    std::vector<std::string> names = {"config.json", "model.safetensors.index.json",
-                                      "tokenizer.json", "vocab.json", "merges.txt"};
-    for (const fs::directory_entry& entry : fs::directory_iterator(directory)) {
-      const fs::path name = entry.path().filename();
-      if (name.extension() == ".safetensors") names.push_back(name.string());  // also of shards
-    }
-    std::sort(names.begin(), names.end());
-    ordered_json files = ordered_json::object();
-    for (const std::string& name : names) {
-      if (fs::exists(directory / name)) files[name] = sha256_of_file(directory / name);
-    }
-    ordered_json described = {{"sha256", files}};
-    if (tokenizer_.path.empty()) return described;
-    ordered_json other = {{"pattern", tokenizer_.pattern}};
-    for (const char* name : {"", "tokenizer.json", "vocab.json", "merges.txt"}) {
-      const fs::path file =
-          *name == '\0' ? fs::path(tokenizer_.path) : tokenizer_.path / fs::path(name);
-      if (fs::is_regular_file(file))
-        other["sha256"][file.filename().string()] = sha256_of_file(file);
-    }
-    described["tokenizer"] = other;
-    return described;
-  }
-
-  static ordered_json center_hash(const std::vector<std::vector<float>>& center) {
-    if (center.empty()) return false;
-    std::string hash;
-    for (const std::vector<float>& values : center) {
-      hash += sha256(std::as_bytes(std::span(values)));
-    }
-    return sha256(std::as_bytes(std::span(hash)));
-  }
-
   ordered_json described_options(const CommonOptions& common, const EmbedOptions& options,
                                  const ExtractionOptions& extraction) const {
     ordered_json described = {{"layers", layers_},
                               {"taps", taps_},
                               {"unit", unit_},
                               {"normalize", normalize_},
-                              {"center", center_hash(extraction.center)},
+                              {"center", false},
                               {"truncate", truncate_},
                               {"special", tokenizer_.special},
                               {"dtype", common.dtype},
                               {"isa", kernels::active_kernels().isa},
                               {"gemm", common.gemm}};
+    if (!extraction.center.empty()) described["center"] = center_hash(extraction.center);
     if (options.unit != Unit::kToken) described["pool"] = pool_;
     if (options.truncation == Truncation::kWindow) {
       described["stride"] = stride_ > 0 ? stride_ : std::max<std::size_t>(1, options.context / 2);

@@ -142,6 +142,121 @@ TEST_F(Looking, CentredVectorsNeedTheirCentre) {
   EXPECT_NEAR(found["nearest"][0]["cosine"].get<double>(), 1.0, 1e-6);
 }
 
+TEST_F(Looking, AnotherCentreThanTheFoldersIsRefused) {
+  const auto mean_of = [&](const std::string& text, const std::string& out) {
+    ASSERT_EQ(
+        run_glassgpt({"embed", "--layers", "1,final", "--unit", "text", text, "-o", path(out)})
+            .code,
+        0);
+  };
+  mean_of("The cat", "mean");
+  mean_of("The dog", "other");
+  store({"--unit", "text", "--layers", "1,final", "--center", path("mean")});
+  const auto nearest = [&](const std::string& center) {
+    return std::vector<std::string>{
+        "nearest", "-q", "--json",   "--in",       path("out"),
+        "--layer", "1",  "--center", path(center), "The dog sat on the cat."};
+  };
+  expect_failure(run_glassgpt(nearest("other")), 1, "is not the mean that was subtracted");
+  const json found = one_json_of(nearest("mean"));
+  EXPECT_EQ(found["nearest"][0]["text"], 4);
+  EXPECT_NEAR(found["nearest"][0]["cosine"].get<double>(), 1.0, 1e-12);
+}
+
+TEST_F(Looking, QueriesAreReadAndComputedAsTheFolderWas) {
+  const std::string text = "The cat<|endoftext|>sat on the mat.";
+  const auto cosine_of = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> words = {"nearest", "-q", "--json", "--in", path("out"), text};
+    words.insert(words.end(), more.begin(), more.end());
+    return one_json_of(words)["nearest"][0]["cosine"].get<double>();
+  };
+  const std::vector<std::vector<std::string>> settings = {{"--special", "all"},
+                                                          {"--dtype", "bf16"}};
+  for (const std::vector<std::string>& setting : settings) {
+    std::vector<std::string> words = {"embed", "-q", "--unit", "text", "-o", path("out"), text};
+    words.insert(words.end(), setting.begin(), setting.end());
+    ASSERT_EQ(run_glassgpt(words).code, 0);
+    // The same computation: the same bytes.
+    EXPECT_NEAR(cosine_of({}), 1.0, 1e-12);
+    EXPECT_NEAR(cosine_of(setting), 1.0, 1e-12);
+    const std::string other = setting[0] == "--dtype" ? "f32" : "none";
+    expect_failure(run_glassgpt({"nearest", "--in", path("out"), setting[0], other, text}), 2,
+                   setting[0] + " " + setting[1]);
+  }
+}
+
+TEST_F(Looking, AFolderOfAnotherTokenizerNeedsThatTokenizer) {
+  const std::string tokenizer = path("tok");
+  ASSERT_EQ(run_glassgpt({"train-tokenizer", "--vocab-size", "280", "--min-frequency", "1", "-o",
+                          tokenizer, path("corpus.txt")})
+                .code,
+            0);
+  store({"--unit", "text", "--tokenizer", tokenizer});
+  const std::vector<std::string> query = {
+      "nearest", "-q", "--json", "--in", path("out"), "银行在河岸上。", "--tokenizer", tokenizer};
+  const json found = one_json_of(query);
+  EXPECT_EQ(found["nearest"][0]["text"], 3);
+  EXPECT_NEAR(found["nearest"][0]["cosine"].get<double>(), 1.0, 1e-12);
+  const std::vector<std::string> by_its_own(query.begin(), query.end() - 2);
+  expect_failure(run_glassgpt(by_its_own), 1, "another model or tokenizer: tokenizer.json");
+  store({"--unit", "text"});
+  expect_failure(run_glassgpt(query), 1, "another model or tokenizer: tokenizer.json");
+}
+
+TEST_F(Looking, AModelIsKnownByTheFilesThatItIsLoadedFrom) {
+  store({"--unit", "text"});
+  const std::vector<std::string> query = {"nearest", "-q",        "--json",
+                                          "--in",    path("out"), "The dog sat on the cat."};
+  // What lies beside them is nobody's business.
+  write("model/snapshots.safetensors", "of the training");
+  EXPECT_EQ(one_json_of(query)["nearest"][0]["text"], 4);
+  ASSERT_NO_FATAL_FAILURE(store({"--unit", "text", "--resume"}));
+  // Another model, and in shards: no file has the name of one that made the folder.
+  Model::random(Model::load(model()).config(), 8).save(model());
+  const std::string shard = "model-00001-of-00001.safetensors";
+  json index = {{"weight_map", json::object()}};
+  {
+    const io::SafetensorsFile weights(model() + "/model.safetensors");
+    for (const auto& [name, tensor] : weights.tensors()) index["weight_map"][name] = shard;
+  }
+  std::filesystem::rename(model() + "/model.safetensors", model() + "/" + shard);
+  write("model/model.safetensors.index.json", index.dump());
+  expect_failure(run_glassgpt(query), 1, "another model");
+  store({"--unit", "text"});
+  EXPECT_EQ(one_json_of(query)["nearest"][0]["text"], 4);
+  const json hashes = json::parse(read("out/manifest.json"))["model"]["sha256"];
+  std::vector<std::string> names;
+  for (const auto& [name, hash] : hashes.items()) names.push_back(name);
+  EXPECT_EQ(names, (std::vector<std::string>{"config.json", shard, "model.safetensors.index.json",
+                                             "tokenizer.json"}));
+}
+
+TEST_F(Looking, AQueryLongerThanTheContextIsCutAsTheUserSays) {
+  std::string text;
+  for (int i = 0; i < 50; ++i) text += static_cast<char>('0' + i % 10);
+  const auto nearest = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> words = {"nearest", "-q", "--json", "--in", path("out"), text};
+    words.insert(words.end(), more.begin(), more.end());
+    return run_glassgpt(words);
+  };
+  store({"--unit", "text"});
+  expect_failure(nearest({}), 1, "choose --truncate left, right or window");
+  EXPECT_EQ(nearest({"--truncate", "left"}).code, 0);
+  EXPECT_EQ(nearest({"--truncate", "window", "--stride", "3"}).code, 0);
+  expect_failure(nearest({"--truncate", "window", "--stride", "33"}), 2, "--stride 33");
+  expect_failure(nearest({"--stride", "3"}), 2, "--truncate window");
+  expect_failure(run_glassgpt({"nearest", "--truncate", "left", "cat"}), 2, "--in");
+  // Where the folder's texts were read in windows, queries are too.
+  const std::string texts = write("long.txt", text + "\nThe cat\n");
+  ASSERT_EQ(run_glassgpt({"embed", "--unit", "text", "--truncate", "window", "--stride", "5", "-i",
+                          texts, "-o", path("out")})
+                .code,
+            0);
+  const json found = json::parse(nearest({}).out);
+  EXPECT_EQ(found["nearest"][0]["text"], 0);
+  EXPECT_NEAR(found["nearest"][0]["cosine"].get<double>(), 1.0, 1e-12);
+}
+
 TEST_F(Looking, NearestRefusesWhatDoesNotFit) {
   store({"--layers", "1,2"});
   const std::string out = path("out");
@@ -286,7 +401,8 @@ TEST_F(Looking, ClassifyChoosesTheFirstOfEqualLabels) {
 TEST_F(Looking, ClassifyLeavesOneOut) {
   const std::string examples = write(
       "examples.tsv", "a\tred cat\na\tred dog\nb\tblue sky\nb\tblue sea\nb\tred sky\nc\tnothing\n");
-  // "red sky": "blue sky" and "red cat" are as near; a came first. "nothing" is like none and has no label.
+  // "red sky": "blue sky" and "red cat" are as near; a came first. "nothing" is like none and has
+  // no label.
   const json said = one_json_of(
       {"classify", "--json", "--count-vectors", "--leave-one-out", "--examples", examples});
   EXPECT_EQ(said["examples"], 6);

@@ -25,6 +25,9 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::ordered_json;
 
+// Queries that are answered together: their results and what rows.jsonl says of them are in memory.
+constexpr std::size_t kMostQueries = 1024, kMostResults = std::size_t{1} << 16;
+
 // What is looked for: a vector each, a name for people, and a beginning for the JSON object.
 struct Queries {
   std::vector<float> values;
@@ -183,21 +186,31 @@ class Nearest : public Command {
     const Queries queries = make_queries(common, stored, arguments);
     const RowsView& rows = stored.rows();
     Progress progress(common.quiet);
-    const double start = seconds_now();
-    // One more, for the row that is the query itself.
-    std::vector<std::vector<Neighbour>> found =
-        nearest_rows(rows, queries.values, top_ + 1, threads(common));
-    const double seconds = seconds_now() - start;
-    for (std::size_t q = 0; q < found.size(); ++q) {
-      std::erase_if(found[q],
-                    [&](const Neighbour& one) { return one.row == queries.excluded_row[q]; });
-      found[q].resize(std::min(found[q].size(), top_));
+    Output output;
+    double seconds = 0;
+    const std::size_t count = queries.titles.size();
+    const std::size_t together =
+        std::clamp(kMostResults / (top_ + 1), std::size_t{1}, kMostQueries);
+    for (std::size_t first = 0; first < count; first += together) {
+      throw_if_interrupted();
+      const std::size_t part = std::min(together, count - first);
+      const double start = seconds_now();
+      // One more, for the row that is the query itself.
+      std::vector<std::vector<Neighbour>> found =
+          nearest_rows(rows, std::span(queries.values).subspan(first * rows.cols, part * rows.cols),
+                       top_ + 1, threads(common));
+      seconds += seconds_now() - start;
+      for (std::size_t q = 0; q < part; ++q) {
+        const std::size_t excluded = queries.excluded_row[first + q];
+        std::erase_if(found[q], [&](const Neighbour& one) { return one.row == excluded; });
+        found[q].resize(std::min(found[q].size(), top_));
+      }
+      write_rows(output, common, stored, queries, first, found);
     }
-    write_rows(common, stored, queries, found);
+    output.finish();
     progress.line(fmt::format("{}: {} among {} of {} values, {:.4f} s",
                               (fs::path(in_) / stored.name()).string(),
-                              fmt::format("{} {}", queries.titles.size(),
-                                          queries.titles.size() == 1 ? "query" : "queries"),
+                              fmt::format("{} {}", count, count == 1 ? "query" : "queries"),
                               counted(rows.rows, "row"), rows.cols, seconds));
   }
 
@@ -357,8 +370,10 @@ class Nearest : public Command {
     return fmt::format("text {}", row.value("text", ordered_json()).dump());
   }
 
-  static void write_rows(const CommonOptions& common, const StoredVectors& stored,
-                         const Queries& queries, const std::vector<std::vector<Neighbour>>& found) {
+  // Of queries `first` and on.
+  static void write_rows(Output& output, const CommonOptions& common, const StoredVectors& stored,
+                         const Queries& queries, std::size_t first,
+                         const std::vector<std::vector<Neighbour>>& found) {
     std::vector<std::size_t> needed;
     for (const auto& list : found) {
       for (const Neighbour& one : list) needed.push_back(one.row);
@@ -370,12 +385,10 @@ class Nearest : public Command {
       const auto at = std::lower_bound(needed.begin(), needed.end(), row);
       return described[static_cast<std::size_t>(at - needed.begin())];
     };
-    Output output;
     for (std::size_t q = 0; q < found.size(); ++q) {
-      output.write(common.json ? rows_json(queries.json[q], found[q], row_of)
-                               : rows_table(queries.titles[q], found[q], row_of));
+      output.write(common.json ? rows_json(queries.json[first + q], found[q], row_of)
+                               : rows_table(queries.titles[first + q], found[q], row_of));
     }
-    output.finish();
   }
 
   template <class RowOf>

@@ -126,7 +126,29 @@ TEST_F(Looking, QueriesFromAnArrayComeTogether) {
   for (std::size_t q = 0; q < rows.size(); ++q) {
     const auto expected = ranked(rows, rows[q]);
     for (std::size_t i = 0; i < 3; ++i) {
+      EXPECT_EQ(found[q]["nearest"][i]["row"], expected[i].first) << q;
       EXPECT_NEAR(found[q]["nearest"][i]["cosine"].get<double>(), expected[i].second, 1e-12);
+    }
+  }
+}
+
+TEST_F(Looking, MoreQueriesThanFitTogetherAreAnsweredInTheirOrder) {
+  std::string text;
+  for (int i = 0; i < 1500; ++i) text += static_cast<char>('0' + (i * 7 + i / 10) % 10);
+  ASSERT_EQ(
+      run_glassgpt({"embed", "--truncate", "window", "--layers", "0", "-o", path("out"), text})
+          .code,
+      0);
+  const Rows rows = npy_rows("out/layer_00.npy");
+  ASSERT_GT(rows.size(), 1100u);
+  const std::vector<json> found = json_of({"nearest", "-q", "--json", "--top", "2", "--in",
+                                           path("out"), "--queries", path("out/layer_00.npy")});
+  ASSERT_EQ(found.size(), rows.size());
+  for (std::size_t q = 0; q < rows.size(); q += 37) {
+    EXPECT_EQ(found[q]["query"], q);
+    const auto expected = ranked(rows, rows[q]);
+    for (std::size_t i = 0; i < 2; ++i) {
+      EXPECT_EQ(found[q]["nearest"][i]["row"], expected[i].first) << q;
     }
   }
 }

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <filesystem>
 #include <future>
+#include <numeric>
 #include <optional>
 #include <utility>
 
@@ -211,6 +212,7 @@ class BlockWriter : public EmbedWriter {
     for (std::size_t r = 0; r < count; ++r) {
       const float* row = rows + r * stride;
       if (target_.half) {
+        beyond_half_ += beyond_half(row, cols);
         halves_.resize(cols);
         io::floats_to_halves(row, cols, halves_.data());
         file.write(halves_.data(), cols * sizeof(std::uint16_t));
@@ -221,6 +223,9 @@ class BlockWriter : public EmbedWriter {
   }
 
   void end_batch() override {}
+
+  // Values that were written as infinity.
+  std::uint64_t beyond() const noexcept { return beyond_half_; }
 
   void mark(const EmbedProgress& progress) override {
     for (SegmentWriter& file : files_) file.flush();
@@ -273,6 +278,7 @@ class BlockWriter : public EmbedWriter {
   io::PartFile done_;
   std::vector<SegmentWriter> files_;  // rows.jsonl, then the arrays
   std::vector<std::uint16_t> halves_;
+  std::uint64_t beyond_half_ = 0;
   bool sync_failed_ = false;  // as in a folder that one process writes
   std::future<void> checkpoint_;
 };
@@ -495,6 +501,11 @@ void embed_in_blocks(const BlocksJob& job, distributed::Communicator& ranks, Pro
   if (ranks.is_first()) close_blocks(job, table);
   // Nobody is done before the files have their names.
   ranks.barrier();
+  const std::vector<std::uint64_t> beyond = distributed::gather_lists(ranks, {writer.beyond()});
+  if (ranks.is_first()) {
+    warn_beyond_half(job.target.path,
+                     std::accumulate(beyond.begin(), beyond.end(), std::uint64_t{0}));
+  }
   report(job, table.total.counts, static_cast<double>(tokens), seconds_now() - start, ranks.size(),
          progress);
 }

@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <future>
 #include <memory>
+#include <numeric>
 #include <optional>
 
 #include "cli/embed_folder.h"
@@ -49,10 +50,6 @@ std::vector<std::string> arrays_of(const ordered_json& manifest) {
     if (!path.has_parent_path() && path.extension() == ".npy") names.push_back(path.string());
   }
   return names;
-}
-
-io::NpyType npy_type(const EmbedTarget& target) {
-  return target.half ? io::NpyType::kFloat16 : io::NpyType::kFloat32;
 }
 
 // Room for rows of one kind, used again and again.
@@ -100,6 +97,7 @@ class FolderWriter : public EmbedWriter {
         options_(options),
         mark_(from),
         rows_(folder_ / kRowsFile, from.rows_bytes),
+        beyond_half_(target.kinds.size()),
         last_checkpoint_(seconds_now()) {
     for (const VectorKind& kind : target.kinds) {
       arrays_.emplace_back(folder_ / (kind.name + ".npy"), kind.cols, npy_type(target),
@@ -179,6 +177,8 @@ class FolderWriter : public EmbedWriter {
     write_journal(folder_ / kJournalFile, mark_);
     give_names(folder_, mark_);
     finished_ = true;
+    warn_beyond_half(target_.path,
+                     std::accumulate(beyond_half_.begin(), beyond_half_.end(), std::uint64_t{0}));
   }
 
  private:
@@ -206,6 +206,10 @@ class FolderWriter : public EmbedWriter {
 
   void write_rows(std::size_t kind) {
     RowBuffer& gathered = gathered_[kind];
+    if (target_.half) {
+      beyond_half_[kind] +=
+          beyond_half(gathered.data(), gathered.rows() * target_.kinds[kind].cols);
+    }
     arrays_[kind].append(gathered.data(), gathered.rows(), target_.kinds[kind].cols);
     gathered.clear();
     arrays_[kind].file().start_writing_back();
@@ -239,6 +243,7 @@ class FolderWriter : public EmbedWriter {
   std::vector<EmbeddedText> texts_;  // whose lines are not written yet
   std::vector<RowBuffer> gathered_;  // rows that are not, per kind
   std::size_t gathered_bytes_ = 0;
+  std::vector<std::uint64_t> beyond_half_;  // values of this run, per kind
   double last_checkpoint_;
   bool finished_ = false;
   // The system tells once that rows could not be put on the disk: after that no further sync may
@@ -271,10 +276,6 @@ void check_files(const EmbedTarget& target, std::uint64_t rows) {
 }
 
 }  // namespace
-
-std::uint64_t row_bytes(const EmbedTarget& target, std::size_t kind) {
-  return target.kinds[kind].cols * (target.half ? sizeof(std::uint16_t) : sizeof(float));
-}
 
 std::string npy_header_of(const EmbedTarget& target, std::size_t kind, std::uint64_t rows) {
   const std::uint64_t shape[] = {rows, target.kinds[kind].cols};

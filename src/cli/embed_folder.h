@@ -16,7 +16,6 @@ inline constexpr const char* kRowsFile = "rows.jsonl";
 inline constexpr const char* kJournalFile = "resume.json";
 
 // Of the array of one kind.
-std::uint64_t row_bytes(const EmbedTarget& target, std::size_t kind);
 std::string npy_header_of(const EmbedTarget& target, std::size_t kind, std::uint64_t rows);
 
 // Everything that decides the result's bytes, but for the texts.

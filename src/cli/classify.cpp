@@ -179,7 +179,7 @@ class Classify : public Command {
     const Examples examples = read_examples(examples_);
     std::vector<Text> texts = examples.texts;
     if (!leave_one_out_) {
-      TextSource source(text_, arguments);
+      TextSource source(text_, arguments, common.after_separator);
       for (Text text; source.next(text);) texts.push_back(text);
     }
     const auto vectors = make_vectors(common, texts, examples.texts.size());

@@ -70,7 +70,7 @@ class Embed : public Command {
     check_options();
     distributed::Communicator& ranks = *common.ranks;
     if (!ranks.is_alone()) check_shareable(arguments);
-    TextSource source(text_, arguments);
+    TextSource source(text_, arguments, common.after_separator);
     const fs::path directory = model_directory(common);
     const ModelConfig config = read_config(directory / "config.json");
     const std::vector<VectorKind> kinds = selected_kinds(config);
@@ -94,16 +94,17 @@ class Embed : public Command {
                            described_options(common, options, extraction)};
     }
     if (!ranks.is_alone() || (resume_ && was_in_blocks(output_))) {
-      embed_in_blocks({model,
-                       tokenizer,
-                       options,
-                       common.forward(),
-                       std::move(extraction),
-                       target,
-                       {resume_, checkpoint_seconds_, threads},
-                       text_.input,
-                       [&] { return std::make_unique<TextSource>(text_, arguments); }},
-                      ranks, progress);
+      embed_in_blocks(
+          {model,
+           tokenizer,
+           options,
+           common.forward(),
+           std::move(extraction),
+           target,
+           {resume_, checkpoint_seconds_, threads},
+           text_.input,
+           [&] { return std::make_unique<TextSource>(text_, arguments, common.after_separator); }},
+          ranks, progress);
       return;
     }
     FolderStart start = open_writer(target, threads);

@@ -117,8 +117,9 @@ class Nearest : public Command {
     }
   }
 
-  std::vector<Text> read_texts(const std::vector<std::string>& arguments) const {
-    TextSource source(text_, arguments);
+  std::vector<Text> read_texts(const CommonOptions& common,
+                               const std::vector<std::string>& arguments) const {
+    TextSource source(text_, arguments, common.after_separator);
     std::vector<Text> texts;
     for (Text text; source.next(text);) texts.push_back(text);
     return texts;
@@ -135,7 +136,7 @@ class Nearest : public Command {
     const Tokenizer tokenizer = tokenizer_.load(common);
     check_tokenizer_fits(tokenizer, model, directory);
     Output output;
-    for (const Text& text : read_texts(arguments)) {
+    for (const Text& text : read_texts(common, arguments)) {
       const std::vector<TokenId> ids =
           encode_text(tokenizer, text.bytes, tokenizer_.special_tokens(), text.where);
       if (ids.empty()) {
@@ -246,7 +247,7 @@ class Nearest : public Command {
       }
       return queries;
     }
-    embed_queries(common, stored, read_texts(arguments), queries);
+    embed_queries(common, stored, read_texts(common, arguments), queries);
     return queries;
   }
 

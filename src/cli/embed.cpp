@@ -2,6 +2,7 @@
 #include "glassgpt/embed.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -10,6 +11,7 @@
 #include "cli/display.h"
 #include "cli/embed_blocks.h"
 #include "cli/embed_center.h"
+#include "cli/embed_folder.h"
 #include "cli/embed_pipeline.h"
 #include "cli/embed_plot.h"
 #include "cli/embed_texts.h"
@@ -29,8 +31,6 @@ namespace glassgpt::cli {
 namespace {
 namespace fs = std::filesystem;
 using nlohmann::ordered_json;
-
-constexpr std::size_t kNpyHeaderBytes = 128;
 
 std::string extension_format(const std::string& output) {
   const std::string extension = fs::path(output).extension().string();
@@ -188,7 +188,10 @@ class Embed : public Command {
                    "components")
         ->check(not_empty())
         ->type_name("FILE.svg");
-    app.add_flag("--dry-run", dry_run_, "only count rows and bytes");
+    app.add_flag(
+        "--dry-run", dry_run_,
+        "only count rows and bytes: of the arrays and rows.jsonl, or, for table, jsonl and csv, of "
+        "the values as float32");
     app.add_flag("--resume", resume_,
                  "go on with what an interrupted run left in DIR; the result has the same bytes as "
                  "without the interruption");
@@ -208,6 +211,11 @@ class Embed : public Command {
     if (common.json && !dry_run_) {
       if (!format_.empty() && format_ != "jsonl") {
         throw UsageError("--json and --format " + format_ + " exclude each other");
+      }
+      const std::string named = extension_format(output_);
+      if (format_.empty() && (named == "npz" || named == "safetensors" || named == "csv")) {
+        throw UsageError("--json writes JSON lines, and -o " + output_ + " names " + named +
+                         "; leave one of them out");
       }
       format_ = "jsonl";
     }
@@ -336,7 +344,8 @@ class Embed : public Command {
       throw;
     }
     // A table on the terminal speaks for itself.
-    if (format_ == "table" && output_.empty() && done.counts.truncated_texts == 0) return;
+    const bool seen = format_ == "table" && output_.empty() && ::isatty(STDOUT_FILENO) == 1;
+    if (seen && done.counts.truncated_texts == 0) return;
     const double seconds = seconds_now() - start;
     const EmbedCounts& counts = done.counts;
     const auto tokens = static_cast<double>(counts.tokens - from.progress.counts.tokens);
@@ -370,36 +379,48 @@ class Embed : public Command {
   void print_dry_run(const CommonOptions& common, TextSource& source, const Tokenizer& tokenizer,
                      const EmbedOptions& options, const std::vector<VectorKind>& kinds) const {
     EmbedCounts counts;
+    std::uint64_t rows_bytes = 0;  // of rows.jsonl, which goes with arrays
     Text text;
-    while (source.next(text)) counts.add(prepare_text(tokenizer, text, options));
-    const std::uint64_t element = out_dtype_ == "f16" ? 2 : 4;
-    const std::uint64_t header = is_array_format() ? kNpyHeaderBytes : 0;
-    std::uint64_t total = 0;
+    while (source.next(text)) {
+      const EmbeddedText prepared = prepare_text(tokenizer, text, options);
+      counts.add(prepared);
+      if (is_array_format()) rows_bytes += row_lines(tokenizer, prepared).size();
+    }
+    const EmbedTarget target{output_, kinds, out_dtype_ == "f16", &tokenizer, {}};
+    std::uint64_t total = rows_bytes;
     ordered_json arrays = ordered_json::array();
     Table table({Table::Align::kLeft, Table::Align::kRight, Table::Align::kRight});
-    for (const VectorKind& kind : kinds) {
-      const std::uint64_t bytes = header + counts.rows * kind.cols * element;
+    for (std::size_t k = 0; k < kinds.size(); ++k) {
+      const bool npy = format_ == "npy" || format_ == "npz";
+      const std::uint64_t bytes = (npy ? npy_header_of(target, k, counts.rows).size() : 0) +
+                                  counts.rows * row_bytes(target, k);
       total += bytes;
       arrays.push_back(
-          {{"name", kind.name}, {"shape", {counts.rows, kind.cols}}, {"bytes", bytes}});
-      table.add_row({kind.name, fmt::format("[{}, {}]", counts.rows, kind.cols),
+          {{"name", kinds[k].name}, {"shape", {counts.rows, kinds[k].cols}}, {"bytes", bytes}});
+      table.add_row({kinds[k].name, fmt::format("[{}, {}]", counts.rows, kinds[k].cols),
                      fmt::format("{} bytes", bytes)});
+    }
+    if (is_array_format()) {
+      table.add_row(
+          {"rows.jsonl", fmt::format("[{}]", counts.rows), fmt::format("{} bytes", rows_bytes)});
     }
     Output output;
     if (common.json) {
-      output.write(ordered_json{{"texts", counts.texts},
-                                {"tokens", counts.tokens},
-                                {"rows", counts.rows},
-                                {"truncated_texts", counts.truncated_texts},
-                                {"bytes", total},
-                                {"arrays", arrays}}
-                       .dump() +
-                   "\n");
+      ordered_json told = {{"texts", counts.texts}, {"tokens", counts.tokens},
+                           {"rows", counts.rows},   {"truncated_texts", counts.truncated_texts},
+                           {"format", format_},     {"bytes", total}};
+      if (is_array_format()) told["rows_bytes"] = rows_bytes;
+      told["arrays"] = arrays;
+      output.write(told.dump() + "\n");
     } else {
       output.write(fmt::format("{}, {}, {}, {} truncated\n", counted(counts.texts, "text"),
                                counted(counts.tokens, "token"), counted(counts.rows, "row"),
                                counted(counts.truncated_texts, "text")) +
-                   table.to_string("  ") + fmt::format("{} bytes in all\n", total));
+                   table.to_string("  ") +
+                   (is_array_format()
+                        ? fmt::format("{} bytes in all\n", total)
+                        : fmt::format("{} bytes as float32; as {} they have another size\n", total,
+                                      format_)));
     }
     output.finish();
   }

@@ -393,9 +393,35 @@ TEST_F(Embedding, DryRunTellsTheSizesOfTheFiles) {
     EXPECT_EQ(array["bytes"], size);
     bytes += size;
   }
-  EXPECT_EQ(told["bytes"], bytes);
+  const std::uint64_t lines = std::filesystem::file_size(path("out/rows.jsonl"));
+  EXPECT_EQ(told["rows_bytes"], lines);
+  EXPECT_EQ(told["bytes"], bytes + lines);
   EXPECT_EQ(told["rows"], npy_rows(path("out/final.npy")).size());
   EXPECT_EQ(told["texts"], 3);
+  // Text has no size before it is written.
+  const std::string values = std::to_string(told["rows"].get<std::size_t>() * kWidth * 4);
+  for (const std::string format : {"table", "jsonl", "csv"}) {
+    const std::string text = output_of({"embed", "--dry-run", "--format", format, "-i", file});
+    EXPECT_NE(text.find(values + " bytes as float32; as " + format), std::string::npos) << text;
+  }
+}
+
+TEST_F(Embedding, EveryRunEndsWithALineOfCountsButForATableOnTheTerminal) {
+  for (const std::string format : {"table", "jsonl", "csv"}) {
+    const ProgramRun run = run_glassgpt({"embed", "--format", format, kText});
+    EXPECT_EQ(run.code, 0);
+    EXPECT_EQ(run.err.rfind("embed: 1 text, ", 0), 0u) << format << run.err;
+    EXPECT_EQ(run_glassgpt({"embed", "-q", "--format", format, kText}).err, "");
+  }
+}
+
+TEST_F(Embedding, JsonLinesAreNotWrittenUnderTheNameOfAnotherFormat) {
+  for (const std::string name : {"v.npz", "v.safetensors", "v.csv"}) {
+    expect_failure(run_glassgpt({"embed", "--json", "-o", path(name), kText}), 2, name);
+    EXPECT_FALSE(exists(name));
+  }
+  EXPECT_EQ(run_glassgpt({"embed", "--json", "-o", path("v.json"), kText}).code, 0);
+  EXPECT_EQ(json::parse(read("v.json"))["id"], 0);
 }
 
 TEST_F(Embedding, EmptyTextsHaveNoRowsAndAreNoError) {

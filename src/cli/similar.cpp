@@ -32,8 +32,10 @@ class Similar : public Command {
     app.add_option("--word", word_, "compare this word's vectors in the texts A and B")
         ->type_name("W");
     app.add_option("--reference", reference_,
-                   "text for the mean and the random pairs (default: what the model itself writes, "
-                   "512 tokens from a fixed seed)")
+                   fmt::format("text for the mean and the random pairs, of which the first {} "
+                               "tokens count (default: what the model itself writes, 512 tokens "
+                               "from a fixed seed)",
+                               kMostReferenceTokens))
         ->type_name("FILE");
     tokenizer_.add_to(app);
   }

@@ -464,6 +464,62 @@ TEST_F(Looking, ClassifyLeavesOneOut) {
   EXPECT_EQ(said["right"], 4);
 }
 
+TEST_F(Looking, LeavingOneOutKeepsItOutOfTheMeanToo) {
+  const std::vector<std::pair<std::string, std::string>> labelled = {
+      {"animal", "The cat sat on the mat"},
+      {"money", "money in the bank"},
+      {"animal", "The dog sat"},
+      {"money", "A bank with money"},
+      {"animal", "猫坐在垫子上"},
+      {"money", "银行"}};
+  std::string lines;
+  Rows rows;
+  for (const auto& [label, text] : labelled) {
+    lines += label + "\t" + text + "\n";
+    const json object = one_json_of({"embed", "-q", "--json", "--unit", "text", text});
+    rows.push_back(object["layers"]["final"][0].get<Row>());
+  }
+  std::size_t right = 0;
+  for (std::size_t own = 0; own < rows.size(); ++own) {
+    Rows centred = rows;
+    for (std::size_t c = 0; c < kWidth; ++c) {
+      double sum = 0;
+      for (std::size_t r = 0; r < rows.size(); ++r) sum += r == own ? 0.0 : double{rows[r][c]};
+      const double mean = sum / static_cast<double>(rows.size() - 1);
+      for (Row& row : centred) row[c] = static_cast<float>(row[c] - mean);
+    }
+    std::size_t best = own == 0 ? 1 : 0;
+    for (std::size_t r = 0; r < rows.size(); ++r) {
+      if (r != own && cosine(centred[own], centred[r]) > cosine(centred[own], centred[best]))
+        best = r;
+    }
+    right += labelled[best].first == labelled[own].first ? 1 : 0;
+  }
+  const auto leave_one_out = [&](const std::string& examples) {
+    return one_json_of({"classify", "--json", "--center", "--leave-one-out", "--examples",
+                        write("examples.tsv", examples)});
+  };
+  EXPECT_EQ(leave_one_out(lines)["right"], right);
+  // The mean of the others is the only other: nothing is left to compare with.
+  EXPECT_EQ(leave_one_out("a\tThe cat\na\tThe dog\n")["right"], 0);
+  EXPECT_EQ(leave_one_out("a\tThe cat\n")["right"], 0);
+}
+
+TEST_F(Looking, ClassifyWritesAsItGoes) {
+  const std::string examples = write("examples.tsv", "a\tThe cat\nb\tmoney\n");
+  std::string texts;
+  for (int i = 0; i < 300; ++i) texts += i % 3 == 0 ? "The cat\n" : "money\n";
+  texts += std::string(100, '#') + "\n";  // too long
+  const ProgramRun run = run_with_input({"classify", "--examples", examples}, texts);
+  EXPECT_EQ(run.code, 1);
+  EXPECT_NE(run.err.find("line 301"), std::string::npos) << run.err;
+  EXPECT_GT(std::count(run.out.begin(), run.out.end(), '\n'), 200);
+  // The parts in which it does so show nowhere.
+  std::istringstream lines(run.out);
+  std::string line;
+  for (int i = 0; std::getline(lines, line); ++i) EXPECT_EQ(line[0], i % 3 == 0 ? 'a' : 'b') << i;
+}
+
 TEST_F(Looking, ClassifySaysWhatIsWrongWithItsExamples) {
   expect_failure(run_glassgpt({"classify", "cat"}), 2, "--examples");
   expect_failure(run_glassgpt({"classify", "--examples", path("none"), "cat"}), 1, "none");

@@ -26,7 +26,9 @@ struct Neighbour {
 // Exact: the cosines are summed in double from the first column to the last, and the result is that
 // of comparing all rows so. A float32 pass only decides which rows cannot be among the best, with
 // its error bound as the margin: (2 cols + 16) 2^-24. So the result depends neither on the ISA, nor
-// on threads, nor on which queries come together. Memory: count entries per query and thread.
+// on threads, nor on which queries come together. Memory: the result; and per thread,
+// however many queries there are, a block of rows as floats, 2^20 scores, and 2^22 entries or
+// `count`, whichever is more.
 //
 // Throws std::invalid_argument for queries that are not a multiple of cols or a stride below cols.
 std::vector<std::vector<Neighbour>> nearest_rows(const RowsView& rows,

@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <memory>
 
 #include "cli/command.h"
 #include "cli/count_vectors.h"
@@ -67,56 +69,145 @@ Examples read_examples(const std::string& file) {
   return examples;
 }
 
-// Vectors of texts, whichever kind they are of: what is compared.
-class Vectors {
+// Texts beside the examples, by whichever vectors.
+class Comparer {
  public:
-  virtual ~Vectors() = default;
-  // 0 for a text without tokens or words.
-  virtual double cosine(std::size_t a, std::size_t b) const = 0;
+  virtual ~Comparer() = default;
+  // The cosines of each text to all examples; 0 where either has no tokens or words.
+  virtual std::vector<std::vector<double>> to_examples(const std::vector<Text>& texts) const = 0;
+  // The cosines of an example to all examples, as if it were none itself.
+  virtual std::vector<double> to_others(std::size_t example) const = 0;
 };
 
-class ModelVectors : public Vectors {
+class ModelComparer : public Comparer {
  public:
-  // Minus the mean of the first `examples` texts' vectors, if `centred`.
-  ModelVectors(const TextVectors& vectors, std::size_t texts, std::size_t examples, bool centred)
-      : cols_(vectors.cols), values_(texts * vectors.cols, 0.0F) {
-    std::vector<double> mean(cols_, 0.0);
-    double count = 0;
-    for (std::size_t r = 0; r < vectors.text_of.size() && centred; ++r) {
-      if (vectors.text_of[r] >= examples) break;
-      ++count;
-      for (std::size_t c = 0; c < cols_; ++c) {
-        mean[c] += static_cast<double>(vectors.values[r * cols_ + c]);
-      }
-    }
+  // With `centred`, the mean of the examples' vectors is subtracted from all.
+  ModelComparer(const CommonOptions& common, const TokenizerOptions& tokenizer,
+                const std::string& layer, TextVectorOptions options,
+                const std::vector<Text>& examples, bool centred)
+      : directory_(model_directory(common)),
+        model_(Model::load(directory_)),
+        tokenizer_(tokenizer.load(common)),
+        kind_(one_layer(model_.config(), layer)),
+        options_(std::move(options)),
+        count_(examples.size()),
+        has_tokens_(count_, false),
+        values_(count_ * kind_.cols, 0.0F),
+        sum_(kind_.cols, 0.0),
+        centred_(centred) {
+    check_tokenizer_fits(tokenizer_, model_, directory_);
+    const TextVectors vectors = text_vectors(model_, tokenizer_, kind_, examples, options_);
+    const std::size_t cols = kind_.cols;
     for (std::size_t r = 0; r < vectors.text_of.size(); ++r) {
-      for (std::size_t c = 0; c < cols_; ++c) {
-        const double middle = count > 0 ? mean[c] / count : 0.0;
-        values_[vectors.text_of[r] * cols_ + c] =
-            static_cast<float>(static_cast<double>(vectors.values[r * cols_ + c]) - middle);
+      const std::size_t example = vectors.text_of[r];
+      has_tokens_[example] = true;
+      ++with_tokens_;
+      for (std::size_t c = 0; c < cols; ++c) {
+        const float value = vectors.values[r * cols + c];
+        values_[example * cols + c] = value;
+        sum_[c] += static_cast<double>(value);
       }
     }
   }
-  double cosine(std::size_t a, std::size_t b) const override {
-    return exact_cosine(values_.data() + a * cols_, values_.data() + b * cols_, cols_);
+
+  std::vector<std::vector<double>> to_examples(const std::vector<Text>& texts) const override {
+    const TextVectors vectors = text_vectors(model_, tokenizer_, kind_, texts, options_);
+    std::vector<std::vector<double>> cosines(texts.size(), std::vector<double>(count_, 0.0));
+    const std::vector<double> mean = mean_without(nullptr);
+    const std::vector<float> examples = minus(values_, mean);
+    const std::vector<float> centred = minus(vectors.values, mean);
+    for (std::size_t r = 0; r < vectors.text_of.size(); ++r) {
+      cosines[vectors.text_of[r]] = compare(centred.data() + r * kind_.cols, examples);
+    }
+    return cosines;
+  }
+
+  std::vector<double> to_others(std::size_t example) const override {
+    if (!has_tokens_[example]) return std::vector<double>(count_, 0.0);
+    const std::size_t at = example * kind_.cols;
+    const std::vector<float> examples = minus(values_, mean_without(values_.data() + at));
+    return compare(examples.data() + at, examples);
   }
 
  private:
-  std::size_t cols_;
-  std::vector<float> values_;
+  static VectorKind one_layer(const ModelConfig& config, const std::string& layer) {
+    std::vector<VectorKind> kinds;
+    try {
+      kinds = parse_layers(config, layer);
+    } catch (const std::invalid_argument& error) {
+      throw UsageError(error.what());
+    }
+    if (kinds.size() != 1) throw UsageError("--layer takes one layer, got " + layer);
+    return kinds[0];
+  }
+
+  // Of the examples but for this one, if any: a mean that holds it would tell of its label.
+  std::vector<double> mean_without(const float* own) const {
+    std::vector<double> mean(kind_.cols, 0.0);
+    const std::size_t others = with_tokens_ - (own != nullptr ? 1 : 0);
+    if (!centred_ || others == 0) return mean;
+    for (std::size_t c = 0; c < mean.size(); ++c) {
+      mean[c] = (sum_[c] - (own != nullptr ? static_cast<double>(own[c]) : 0.0)) /
+                static_cast<double>(others);
+    }
+    return mean;
+  }
+
+  std::vector<double> compare(const float* text, const std::vector<float>& examples) const {
+    std::vector<double> cosines(count_, 0.0);
+    for (std::size_t e = 0; e < count_; ++e) {
+      if (!has_tokens_[e]) continue;
+      cosines[e] = exact_cosine(text, examples.data() + e * kind_.cols, kind_.cols);
+    }
+    return cosines;
+  }
+
+  // Of each row.
+  static std::vector<float> minus(std::vector<float> rows, const std::vector<double>& mean) {
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      rows[i] = static_cast<float>(static_cast<double>(rows[i]) - mean[i % mean.size()]);
+    }
+    return rows;
+  }
+
+  std::filesystem::path directory_;
+  Model model_;
+  Tokenizer tokenizer_;
+  VectorKind kind_;
+  TextVectorOptions options_;
+  std::size_t count_, with_tokens_ = 0;  // examples
+  std::vector<bool> has_tokens_;
+  std::vector<float> values_;  // [examples, cols]
+  std::vector<double> sum_;    // of all examples
+  bool centred_;
 };
 
-class WordCounts : public Vectors {
+class WordCountComparer : public Comparer {
  public:
-  explicit WordCounts(const std::vector<Text>& texts) {
-    for (const Text& text : texts) counts_.push_back(count_words(text.bytes));
+  explicit WordCountComparer(const std::vector<Text>& examples) : examples_(counts(examples)) {}
+
+  std::vector<std::vector<double>> to_examples(const std::vector<Text>& texts) const override {
+    std::vector<std::vector<double>> cosines;
+    for (const CountVector& text : counts(texts)) cosines.push_back(compare(text));
+    return cosines;
   }
-  double cosine(std::size_t a, std::size_t b) const override {
-    return count_cosine(counts_[a], counts_[b]);
+  std::vector<double> to_others(std::size_t example) const override {
+    return compare(examples_[example]);
   }
 
  private:
-  std::vector<CountVector> counts_;
+  static std::vector<CountVector> counts(const std::vector<Text>& texts) {
+    std::vector<CountVector> counts;
+    for (const Text& text : texts) counts.push_back(count_words(text.bytes));
+    return counts;
+  }
+  std::vector<double> compare(const CountVector& text) const {
+    std::vector<double> cosines;
+    for (const CountVector& example : examples_) cosines.push_back(count_cosine(text, example));
+    return cosines;
+  }
+
+  std::vector<CountVector> examples_;
 };
 
 // One text's labels with their scores.
@@ -177,64 +268,64 @@ class Classify : public Command {
           "--count-vectors");
     }
     const Examples examples = read_examples(examples_);
-    std::vector<Text> texts = examples.texts;
-    if (!leave_one_out_) {
-      TextSource source(text_, arguments);
-      for (Text text; source.next(text);) texts.push_back(text);
-    }
-    const auto vectors = make_vectors(common, texts, examples.texts.size());
     Output output;
     if (leave_one_out_) {
-      output.write(judge_examples(common, examples, *vectors));
+      const auto comparer = make_comparer(common, examples.texts);
+      output.write(judge_examples(common, examples, *comparer));
     } else {
-      for (std::size_t t = examples.texts.size(); t < texts.size(); ++t) {
-        const Verdict verdict = judge(examples, *vectors, t);
-        output.write(common.json ? json_line(texts[t], examples, verdict, *vectors, t)
-                                 : line(texts[t], examples, verdict));
+      TextSource source(text_, arguments, common.after_separator);
+      const auto comparer = make_comparer(common, examples.texts);
+      std::vector<Text> texts;
+      while (read_group(source, texts)) {
+        judge_texts(common, examples, texts, *comparer, output);
+        output.flush();
       }
     }
     output.finish();
   }
 
  private:
-  std::unique_ptr<Vectors> make_vectors(const CommonOptions& common, const std::vector<Text>& texts,
-                                        std::size_t examples) const {
-    if (count_vectors_) return std::make_unique<WordCounts>(texts);
-    const auto directory = model_directory(common);
-    const Model model = Model::load(directory);
-    const Tokenizer tokenizer = tokenizer_.load(common);
-    check_tokenizer_fits(tokenizer, model, directory);
-    std::vector<VectorKind> kinds;
-    try {
-      kinds = parse_layers(model.config(), layer_);
-    } catch (const std::invalid_argument& error) {
-      throw UsageError(error.what());
+  // Texts that are compared together: enough for a pass or two.
+  static bool read_group(TextSource& source, std::vector<Text>& texts) {
+    constexpr std::size_t kMostTexts = 256, kEnoughBytes = std::size_t{1} << 16;
+    texts.clear();
+    std::size_t bytes = 0;
+    for (Text text; texts.size() < kMostTexts && bytes < kEnoughBytes && source.next(text);) {
+      bytes += text.bytes.size();
+      texts.push_back(std::move(text));
     }
-    if (kinds.size() != 1) throw UsageError("--layer takes one layer, got " + layer_);
+    return !texts.empty();
+  }
+
+  std::unique_ptr<Comparer> make_comparer(const CommonOptions& common,
+                                          const std::vector<Text>& examples) const {
+    if (count_vectors_) return std::make_unique<WordCountComparer>(examples);
     TextVectorOptions options;
     options.pooling = pooling_of(pool_);
     options.texts.special = tokenizer_.special_tokens();
     options.texts.truncation = truncation_of(truncate_);
     options.forward = common.forward();
-    return std::make_unique<ModelVectors>(text_vectors(model, tokenizer, kinds[0], texts, options),
-                                          texts.size(), examples, center_);
+    return std::make_unique<ModelComparer>(common, tokenizer_, layer_, std::move(options), examples,
+                                           center_);
   }
 
-  // Examples come first among the vectors; text t itself is no example for itself.
-  Verdict judge(const Examples& examples, const Vectors& vectors, std::size_t t) const {
+  static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
+
+  // By the cosines to the examples, of which `left_out` does not count.
+  Verdict judge(const Examples& examples, const std::vector<double>& cosines,
+                std::size_t left_out) const {
     const std::size_t labels = examples.labels.size();
     std::vector<double> best(labels, -2), sum(labels, 0), count(labels, 0);
     std::vector<std::size_t> nearest(labels, 0);
     Verdict verdict;
     for (std::size_t e = 0; e < examples.texts.size(); ++e) {
-      if (e == t) continue;
+      if (e == left_out) continue;
       const std::size_t label = examples.label[e];
-      const double cosine = vectors.cosine(t, e);
-      verdict.labelled |= cosine != 0;
-      sum[label] += cosine;
+      verdict.labelled |= cosines[e] != 0;
+      sum[label] += cosines[e];
       ++count[label];
-      if (cosine > best[label]) {
-        best[label] = cosine;
+      if (cosines[e] > best[label]) {
+        best[label] = cosines[e];
         nearest[label] = e;
       }
     }
@@ -248,11 +339,21 @@ class Classify : public Command {
     return verdict;
   }
 
+  void judge_texts(const CommonOptions& common, const Examples& examples,
+                   const std::vector<Text>& texts, const Comparer& comparer, Output& output) const {
+    const std::vector<std::vector<double>> cosines = comparer.to_examples(texts);
+    for (std::size_t t = 0; t < texts.size(); ++t) {
+      const Verdict verdict = judge(examples, cosines[t], kNone);
+      output.write(common.json ? json_line(texts[t], examples, verdict, cosines[t])
+                               : line(texts[t], examples, verdict));
+    }
+  }
+
   std::string judge_examples(const CommonOptions& common, const Examples& examples,
-                             const Vectors& vectors) const {
+                             const Comparer& comparer) const {
     std::size_t right = 0;
     for (std::size_t e = 0; e < examples.texts.size(); ++e) {
-      const Verdict verdict = judge(examples, vectors, e);
+      const Verdict verdict = judge(examples, comparer.to_others(e), e);
       right += verdict.labelled && verdict.label == examples.label[e] ? 1 : 0;
     }
     const double share = static_cast<double>(right) / static_cast<double>(examples.texts.size());
@@ -272,7 +373,7 @@ class Classify : public Command {
   }
 
   static std::string json_line(const Text& text, const Examples& examples, const Verdict& verdict,
-                               const Vectors& vectors, std::size_t t) {
+                               const std::vector<double>& cosines) {
     std::string scores;
     for (std::size_t label = 0; label < examples.labels.size(); ++label) {
       scores += fmt::format("{}{}:{}", label == 0 ? "" : ",", json_string(examples.labels[label]),
@@ -280,7 +381,7 @@ class Classify : public Command {
     }
     const std::string nearest = fmt::format(R"({{"text":{},"cosine":{}}})",
                                             json_string(examples.texts[verdict.nearest].bytes),
-                                            json_number(vectors.cosine(t, verdict.nearest)));
+                                            json_number(cosines[verdict.nearest]));
     return fmt::format(
         R"({{"id":{},"label":{},"score":{},"scores":{{{}}},"nearest":{}}})"
         "\n",

@@ -34,6 +34,7 @@ struct CommonOptions {
   bool dtype_given = false;  // by the user: a resumed run has one of its own
   bool json = false;
   bool quiet = false;
+  bool after_separator = false;                // arguments stood behind "--": texts, also "-"
   distributed::Communicator* ranks = nullptr;  // of the run; never null in Command::run()
 
   GemmChoice gemm_choice() const;

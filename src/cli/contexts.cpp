@@ -11,6 +11,7 @@
 #include "cli/text_vectors.h"
 #include "glassgpt/error.h"
 #include "glassgpt/generate.h"
+#include "model/parts.h"
 
 namespace glassgpt::cli {
 namespace {
@@ -24,13 +25,19 @@ std::vector<std::vector<TokenId>> reference_texts(const Model& model, const Toke
   const std::size_t context = model.config().n_positions;
   std::vector<std::vector<TokenId>> texts;
   if (!file.empty()) {
-    const std::vector<TokenId> ids = tokenizer.encode(read_all(file));
-    for (std::size_t at = 0; at < ids.size() && texts.size() < 64; at += context) {
+    std::vector<TokenId> ids = tokenizer.encode(read_all(file));
+    ids.resize(std::min(ids.size(), kMostReferenceTokens));
+    for (std::size_t at = 0; at < ids.size(); at += context) {
       texts.emplace_back(
           ids.begin() + static_cast<std::ptrdiff_t>(at),
           ids.begin() + static_cast<std::ptrdiff_t>(std::min(at + context, ids.size())));
     }
     return texts;
+  }
+  if (model.parts().tensors.lm_head == nullptr) {
+    throw Error(ErrorCode::kUnsupported, "",
+                "the model has no lm_head.weight, so it cannot write a reference text itself",
+                "name a text with --reference FILE");
   }
   const std::optional<TokenId> start = tokenizer.special_id(kEndOfText);
   if (!start) {

@@ -29,9 +29,12 @@ struct Reference {
   std::size_t tokens = 0;
 };
 
-// From a file's text, or, if its name is empty, from what the model itself writes: 512 tokens from
-// fixed seeds. Throws Error for a text of fewer than two tokens, and for a tokenizer without a
-// token to start from.
+// Of a reference text; the rest would cost memory and change little.
+inline constexpr std::size_t kMostReferenceTokens = 4096;
+
+// From a file's text (its first kMostReferenceTokens), or, if its name is empty, from what the
+// model itself writes: 512 tokens from fixed seeds. Throws Error for a text of fewer than two
+// tokens, for a model without logits, and for a tokenizer without a token to start from.
 Reference make_reference(const Model& model, const Tokenizer& tokenizer, const std::string& file,
                          const ForwardOptions& forward);
 

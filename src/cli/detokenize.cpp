@@ -61,7 +61,8 @@ class Detokenize : public Command {
   }
 
   void run(const CommonOptions& common, const std::vector<std::string>& arguments) override {
-    const bool from_arguments = !arguments.empty() && arguments != std::vector<std::string>{"-"};
+    const bool from_arguments = !arguments.empty() && (common.after_separator ||
+                                                       arguments != std::vector<std::string>{"-"});
     if (from_arguments && !input_.empty()) {
       throw UsageError("ids come as arguments or from --input, not both");
     }
@@ -82,7 +83,7 @@ class Detokenize : public Command {
     TextOptions lines;
     lines.input = input_;
     lines.format = "lines";
-    TextSource source(lines, arguments);
+    TextSource source(lines, arguments, false);
     Text line;
     for (bool first = true; source.next(line); first = false) {
       if (!first && !json) output.write("\n");

@@ -2,6 +2,7 @@
 #include "glassgpt/embed.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -10,14 +11,15 @@
 #include "cli/display.h"
 #include "cli/embed_blocks.h"
 #include "cli/embed_center.h"
+#include "cli/embed_folder.h"
 #include "cli/embed_pipeline.h"
 #include "cli/embed_plot.h"
 #include "cli/embed_texts.h"
 #include "cli/embed_writers.h"
 #include "cli/json_text.h"
+#include "cli/model_identity.h"
 #include "cli/output.h"
 #include "cli/output_lock.h"
-#include "cli/sha256.h"
 #include "cli/text_source.h"
 #include "cli/text_vectors.h"
 #include "distributed/communicator.h"
@@ -29,8 +31,6 @@ namespace glassgpt::cli {
 namespace {
 namespace fs = std::filesystem;
 using nlohmann::ordered_json;
-
-constexpr std::size_t kNpyHeaderBytes = 128;
 
 std::string extension_format(const std::string& output) {
   const std::string extension = fs::path(output).extension().string();
@@ -70,7 +70,7 @@ class Embed : public Command {
     check_options();
     distributed::Communicator& ranks = *common.ranks;
     if (!ranks.is_alone()) check_shareable(arguments);
-    TextSource source(text_, arguments);
+    TextSource source(text_, arguments, common.after_separator);
     const fs::path directory = model_directory(common);
     const ModelConfig config = read_config(directory / "config.json");
     const std::vector<VectorKind> kinds = selected_kinds(config);
@@ -90,19 +90,21 @@ class Embed : public Command {
     Progress progress(common.quiet || !ranks.is_first());
     EmbedTarget target{output_, kinds, out_dtype_ == "f16", &tokenizer, {}};
     if (is_array_format()) {
-      target.provenance = {hashes(directory), described_options(common, options, extraction)};
+      target.provenance = {model_identity(directory, tokenizer_),
+                           described_options(common, options, extraction)};
     }
     if (!ranks.is_alone() || (resume_ && was_in_blocks(output_))) {
-      embed_in_blocks({model,
-                       tokenizer,
-                       options,
-                       common.forward(),
-                       std::move(extraction),
-                       target,
-                       {resume_, checkpoint_seconds_, threads},
-                       text_.input,
-                       [&] { return std::make_unique<TextSource>(text_, arguments); }},
-                      ranks, progress);
+      embed_in_blocks(
+          {model,
+           tokenizer,
+           options,
+           common.forward(),
+           std::move(extraction),
+           target,
+           {resume_, checkpoint_seconds_, threads},
+           text_.input,
+           [&] { return std::make_unique<TextSource>(text_, arguments, common.after_separator); }},
+          ranks, progress);
       return;
     }
     FolderStart start = open_writer(target, threads);
@@ -186,7 +188,10 @@ class Embed : public Command {
                    "components")
         ->check(not_empty())
         ->type_name("FILE.svg");
-    app.add_flag("--dry-run", dry_run_, "only count rows and bytes");
+    app.add_flag(
+        "--dry-run", dry_run_,
+        "only count rows and bytes: of the arrays and rows.jsonl, or, for table, jsonl and csv, of "
+        "the values as float32");
     app.add_flag("--resume", resume_,
                  "go on with what an interrupted run left in DIR; the result has the same bytes as "
                  "without the interruption");
@@ -206,6 +211,11 @@ class Embed : public Command {
     if (common.json && !dry_run_) {
       if (!format_.empty() && format_ != "jsonl") {
         throw UsageError("--json and --format " + format_ + " exclude each other");
+      }
+      const std::string named = extension_format(output_);
+      if (format_.empty() && (named == "npz" || named == "safetensors" || named == "csv")) {
+        throw UsageError("--json writes JSON lines, and -o " + output_ + " names " + named +
+                         "; leave one of them out");
       }
       format_ = "jsonl";
     }
@@ -290,10 +300,7 @@ class Embed : public Command {
     options.stride = stride_;
     options.batch_tokens = batch_tokens_;
     options.special = tokenizer_.special_tokens();
-    if (stride_ > config.n_positions) {
-      throw UsageError(fmt::format("--stride {} is more than the model's context of {}", stride_,
-                                   config.n_positions));
-    }
+    check_stride(stride_, config.n_positions);
     return options;
   }
 
@@ -337,7 +344,8 @@ class Embed : public Command {
       throw;
     }
     // A table on the terminal speaks for itself.
-    if (format_ == "table" && output_.empty() && done.counts.truncated_texts == 0) return;
+    const bool seen = format_ == "table" && output_.empty() && ::isatty(STDOUT_FILENO) == 1;
+    if (seen && done.counts.truncated_texts == 0) return;
     const double seconds = seconds_now() - start;
     const EmbedCounts& counts = done.counts;
     const auto tokens = static_cast<double>(counts.tokens - from.progress.counts.tokens);
@@ -348,52 +356,19 @@ class Embed : public Command {
                               seconds, short_count(tokens / std::max(seconds, 1e-9))));
   }
 
-  ordered_json hashes(const fs::path& directory) const {
-    std::vector<std::string> names = {"config.json", "model.safetensors.index.json",
-                                      "tokenizer.json", "vocab.json", "merges.txt"};
-    for (const fs::directory_entry& entry : fs::directory_iterator(directory)) {
-      const fs::path name = entry.path().filename();
-      if (name.extension() == ".safetensors") names.push_back(name.string());  // also of shards
-    }
-    std::sort(names.begin(), names.end());
-    ordered_json files = ordered_json::object();
-    for (const std::string& name : names) {
-      if (fs::exists(directory / name)) files[name] = sha256_of_file(directory / name);
-    }
-    ordered_json described = {{"sha256", files}};
-    if (tokenizer_.path.empty()) return described;
-    ordered_json other = {{"pattern", tokenizer_.pattern}};
-    for (const char* name : {"", "tokenizer.json", "vocab.json", "merges.txt"}) {
-      const fs::path file =
-          *name == '\0' ? fs::path(tokenizer_.path) : tokenizer_.path / fs::path(name);
-      if (fs::is_regular_file(file))
-        other["sha256"][file.filename().string()] = sha256_of_file(file);
-    }
-    described["tokenizer"] = other;
-    return described;
-  }
-
-  static ordered_json center_hash(const std::vector<std::vector<float>>& center) {
-    if (center.empty()) return false;
-    std::string hash;
-    for (const std::vector<float>& values : center) {
-      hash += sha256(std::as_bytes(std::span(values)));
-    }
-    return sha256(std::as_bytes(std::span(hash)));
-  }
-
   ordered_json described_options(const CommonOptions& common, const EmbedOptions& options,
                                  const ExtractionOptions& extraction) const {
     ordered_json described = {{"layers", layers_},
                               {"taps", taps_},
                               {"unit", unit_},
                               {"normalize", normalize_},
-                              {"center", center_hash(extraction.center)},
+                              {"center", false},
                               {"truncate", truncate_},
                               {"special", tokenizer_.special},
                               {"dtype", common.dtype},
                               {"isa", kernels::active_kernels().isa},
                               {"gemm", common.gemm}};
+    if (!extraction.center.empty()) described["center"] = center_hash(extraction.center);
     if (options.unit != Unit::kToken) described["pool"] = pool_;
     if (options.truncation == Truncation::kWindow) {
       described["stride"] = stride_ > 0 ? stride_ : std::max<std::size_t>(1, options.context / 2);
@@ -404,36 +379,48 @@ class Embed : public Command {
   void print_dry_run(const CommonOptions& common, TextSource& source, const Tokenizer& tokenizer,
                      const EmbedOptions& options, const std::vector<VectorKind>& kinds) const {
     EmbedCounts counts;
+    std::uint64_t rows_bytes = 0;  // of rows.jsonl, which goes with arrays
     Text text;
-    while (source.next(text)) counts.add(prepare_text(tokenizer, text, options));
-    const std::uint64_t element = out_dtype_ == "f16" ? 2 : 4;
-    const std::uint64_t header = is_array_format() ? kNpyHeaderBytes : 0;
-    std::uint64_t total = 0;
+    while (source.next(text)) {
+      const EmbeddedText prepared = prepare_text(tokenizer, text, options);
+      counts.add(prepared);
+      if (is_array_format()) rows_bytes += row_lines(tokenizer, prepared).size();
+    }
+    const EmbedTarget target{output_, kinds, out_dtype_ == "f16", &tokenizer, {}};
+    std::uint64_t total = rows_bytes;
     ordered_json arrays = ordered_json::array();
     Table table({Table::Align::kLeft, Table::Align::kRight, Table::Align::kRight});
-    for (const VectorKind& kind : kinds) {
-      const std::uint64_t bytes = header + counts.rows * kind.cols * element;
+    for (std::size_t k = 0; k < kinds.size(); ++k) {
+      const bool npy = format_ == "npy" || format_ == "npz";
+      const std::uint64_t bytes = (npy ? npy_header_of(target, k, counts.rows).size() : 0) +
+                                  counts.rows * row_bytes(target, k);
       total += bytes;
       arrays.push_back(
-          {{"name", kind.name}, {"shape", {counts.rows, kind.cols}}, {"bytes", bytes}});
-      table.add_row({kind.name, fmt::format("[{}, {}]", counts.rows, kind.cols),
+          {{"name", kinds[k].name}, {"shape", {counts.rows, kinds[k].cols}}, {"bytes", bytes}});
+      table.add_row({kinds[k].name, fmt::format("[{}, {}]", counts.rows, kinds[k].cols),
                      fmt::format("{} bytes", bytes)});
+    }
+    if (is_array_format()) {
+      table.add_row(
+          {"rows.jsonl", fmt::format("[{}]", counts.rows), fmt::format("{} bytes", rows_bytes)});
     }
     Output output;
     if (common.json) {
-      output.write(ordered_json{{"texts", counts.texts},
-                                {"tokens", counts.tokens},
-                                {"rows", counts.rows},
-                                {"truncated_texts", counts.truncated_texts},
-                                {"bytes", total},
-                                {"arrays", arrays}}
-                       .dump() +
-                   "\n");
+      ordered_json told = {{"texts", counts.texts}, {"tokens", counts.tokens},
+                           {"rows", counts.rows},   {"truncated_texts", counts.truncated_texts},
+                           {"format", format_},     {"bytes", total}};
+      if (is_array_format()) told["rows_bytes"] = rows_bytes;
+      told["arrays"] = arrays;
+      output.write(told.dump() + "\n");
     } else {
       output.write(fmt::format("{}, {}, {}, {} truncated\n", counted(counts.texts, "text"),
                                counted(counts.tokens, "token"), counted(counts.rows, "row"),
                                counted(counts.truncated_texts, "text")) +
-                   table.to_string("  ") + fmt::format("{} bytes in all\n", total));
+                   table.to_string("  ") +
+                   (is_array_format()
+                        ? fmt::format("{} bytes in all\n", total)
+                        : fmt::format("{} bytes as float32; as {} they have another size\n", total,
+                                      format_)));
     }
     output.finish();
   }

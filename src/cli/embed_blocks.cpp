@@ -6,6 +6,7 @@
 #include <chrono>
 #include <filesystem>
 #include <future>
+#include <numeric>
 #include <optional>
 #include <utility>
 
@@ -100,17 +101,6 @@ BlockTable count_blocks(const BlocksJob& job, distributed::Communicator& ranks,
 }
 
 // ---- Writing.
-
-std::uint64_t row_bytes(const EmbedTarget& target, std::size_t kind) {
-  return target.kinds[kind].cols * (target.half ? sizeof(std::uint16_t) : sizeof(float));
-}
-io::NpyType npy_type(const EmbedTarget& target) {
-  return target.half ? io::NpyType::kFloat16 : io::NpyType::kFloat32;
-}
-std::string npy_header_of(const EmbedTarget& target, std::size_t kind, std::uint64_t rows) {
-  const std::uint64_t shape[] = {rows, target.kinds[kind].cols};
-  return io::npy_header(npy_type(target), shape);
-}
 
 // A stretch of a file that is this process's to write.
 struct Segment {
@@ -222,6 +212,7 @@ class BlockWriter : public EmbedWriter {
     for (std::size_t r = 0; r < count; ++r) {
       const float* row = rows + r * stride;
       if (target_.half) {
+        beyond_half_ += beyond_half(row, cols);
         halves_.resize(cols);
         io::floats_to_halves(row, cols, halves_.data());
         file.write(halves_.data(), cols * sizeof(std::uint16_t));
@@ -232,6 +223,9 @@ class BlockWriter : public EmbedWriter {
   }
 
   void end_batch() override {}
+
+  // Values that were written as infinity.
+  std::uint64_t beyond() const noexcept { return beyond_half_; }
 
   void mark(const EmbedProgress& progress) override {
     for (SegmentWriter& file : files_) file.flush();
@@ -251,7 +245,7 @@ class BlockWriter : public EmbedWriter {
   bool suspend() noexcept override {
     try {
       if (checkpoint_.valid()) checkpoint_.wait();
-      save(written_);
+      if (!sync_failed_) save(written_);
     } catch (const std::exception&) {
       // What was saved before still holds.
     }
@@ -268,7 +262,9 @@ class BlockWriter : public EmbedWriter {
   // A block counts as done only after its rows are on the disk.
   void save(std::size_t until) {
     if (until == saved_) return;
+    sync_failed_ = true;
     for (const SegmentWriter& file : files_) file.sync();
+    sync_failed_ = false;
     for (; saved_ < until; ++saved_) done_.overwrite(own_[saved_], "1");
     done_.sync();
   }
@@ -282,6 +278,8 @@ class BlockWriter : public EmbedWriter {
   io::PartFile done_;
   std::vector<SegmentWriter> files_;  // rows.jsonl, then the arrays
   std::vector<std::uint16_t> halves_;
+  std::uint64_t beyond_half_ = 0;
+  bool sync_failed_ = false;  // as in a folder that one process writes
   std::future<void> checkpoint_;
 };
 
@@ -358,7 +356,7 @@ Opened open_blocks(const BlocksJob& job, const BlockTable& table,
   bool resumed = false;
   if (job.folder.resume) {
     if (before) {
-      const std::string difference = first_difference(before->made_by, made_by(target));
+      const std::string difference = other_settings(*before, made_by(target));
       if (!difference.empty()) refuse_other_run(folder, difference);
       if (before->manifest) give_names(folder, *before);
     }
@@ -503,6 +501,11 @@ void embed_in_blocks(const BlocksJob& job, distributed::Communicator& ranks, Pro
   if (ranks.is_first()) close_blocks(job, table);
   // Nobody is done before the files have their names.
   ranks.barrier();
+  const std::vector<std::uint64_t> beyond = distributed::gather_lists(ranks, {writer.beyond()});
+  if (ranks.is_first()) {
+    warn_beyond_half(job.target.path,
+                     std::accumulate(beyond.begin(), beyond.end(), std::uint64_t{0}));
+  }
   report(job, table.total.counts, static_cast<double>(tokens), seconds_now() - start, ranks.size(),
          progress);
 }

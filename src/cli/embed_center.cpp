@@ -4,7 +4,9 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <span>
 
+#include "cli/sha256.h"
 #include "glassgpt/error.h"
 #include "io/npy.h"
 #include "io/safetensors.h"
@@ -46,6 +48,12 @@ std::vector<std::vector<float>> load_center(const std::string& path,
     add(file.string(), array.shape, std::move(array.data));
   }
   return centers;
+}
+
+std::string center_hash(const std::vector<std::vector<float>>& center) {
+  std::string hash;
+  for (const std::vector<float>& values : center) hash += sha256(std::as_bytes(std::span(values)));
+  return sha256(std::as_bytes(std::span(hash)));
 }
 
 }  // namespace glassgpt::cli

@@ -13,4 +13,7 @@ namespace glassgpt::cli {
 std::vector<std::vector<float>> load_center(const std::string& path,
                                             const std::vector<VectorKind>& kinds);
 
+// Names centres by their bytes. 64 hexadecimal digits.
+std::string center_hash(const std::vector<std::vector<float>>& center);
+
 }  // namespace glassgpt::cli

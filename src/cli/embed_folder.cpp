@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <future>
 #include <memory>
+#include <numeric>
 #include <optional>
 
 #include "cli/embed_folder.h"
@@ -96,10 +97,10 @@ class FolderWriter : public EmbedWriter {
         options_(options),
         mark_(from),
         rows_(folder_ / kRowsFile, from.rows_bytes),
+        beyond_half_(target.kinds.size()),
         last_checkpoint_(seconds_now()) {
     for (const VectorKind& kind : target.kinds) {
-      arrays_.emplace_back(folder_ / (kind.name + ".npy"), kind.cols,
-                           target.half ? io::NpyType::kFloat16 : io::NpyType::kFloat32,
+      arrays_.emplace_back(folder_ / (kind.name + ".npy"), kind.cols, npy_type(target),
                            from.progress.rows);
       gathered_.emplace_back(kind.cols);
     }
@@ -147,11 +148,13 @@ class FolderWriter : public EmbedWriter {
         discard();
         return false;
       }
-      // What was half written after the mark goes first: the disk may be full.
-      rows_.truncate(mark_.rows_bytes);
-      for (io::NpyWriter& array : arrays_) array.truncate(mark_.progress.rows);
-      sync();
-      write_journal(folder_ / kJournalFile, mark_);
+      if (!sync_failed_) {
+        // What was half written after the mark goes first: the disk may be full.
+        rows_.truncate(mark_.rows_bytes);
+        for (io::NpyWriter& array : arrays_) array.truncate(mark_.progress.rows);
+        sync();
+        write_journal(folder_ / kJournalFile, mark_);
+      }
     } catch (const std::exception&) {
       // The journal before, if there is one, still holds.
     }
@@ -174,6 +177,8 @@ class FolderWriter : public EmbedWriter {
     write_journal(folder_ / kJournalFile, mark_);
     give_names(folder_, mark_);
     finished_ = true;
+    warn_beyond_half(target_.path,
+                     std::accumulate(beyond_half_.begin(), beyond_half_.end(), std::uint64_t{0}));
   }
 
  private:
@@ -201,6 +206,10 @@ class FolderWriter : public EmbedWriter {
 
   void write_rows(std::size_t kind) {
     RowBuffer& gathered = gathered_[kind];
+    if (target_.half) {
+      beyond_half_[kind] +=
+          beyond_half(gathered.data(), gathered.rows() * target_.kinds[kind].cols);
+    }
     arrays_[kind].append(gathered.data(), gathered.rows(), target_.kinds[kind].cols);
     gathered.clear();
     arrays_[kind].file().start_writing_back();
@@ -213,8 +222,10 @@ class FolderWriter : public EmbedWriter {
   }
 
   void sync() {
+    sync_failed_ = true;
     rows_.sync();
     for (io::NpyWriter& array : arrays_) array.file().sync();
+    sync_failed_ = false;
   }
 
   void discard() noexcept {
@@ -232,12 +243,44 @@ class FolderWriter : public EmbedWriter {
   std::vector<EmbeddedText> texts_;  // whose lines are not written yet
   std::vector<RowBuffer> gathered_;  // rows that are not, per kind
   std::size_t gathered_bytes_ = 0;
+  std::vector<std::uint64_t> beyond_half_;  // values of this run, per kind
   double last_checkpoint_;
   bool finished_ = false;
+  // The system tells once that rows could not be put on the disk: after that no further sync may
+  // vouch for them, and the journal before stays. The checkpoint sets it, so wait for that first.
+  bool sync_failed_ = false;
   std::future<void> checkpoint_;
 };
 
+// The files that the manifest speaks of, which may have been lost since.
+void check_files(const EmbedTarget& target, std::uint64_t rows) {
+  const auto check = [&](const std::string& name, std::optional<std::uint64_t> bytes) {
+    const fs::path file = fs::path(target.path) / name;
+    std::error_code error;
+    const std::uintmax_t found = fs::file_size(file, error);
+    const char* hint = "run it without --resume to write it again";
+    if (error) {
+      throw Error(ErrorCode::kMalformed, file.string(),
+                  "belongs to a finished result: " + error.message(), hint);
+    }
+    if (bytes && found != *bytes) {
+      throw Error(ErrorCode::kMalformed, file.string(),
+                  fmt::format("has {} bytes, but {} were written", found, *bytes), hint);
+    }
+  };
+  for (std::size_t k = 0; k < target.kinds.size(); ++k) {
+    check(target.kinds[k].name + ".npy",
+          npy_header_of(target, k, rows).size() + rows * row_bytes(target, k));
+  }
+  check(kRowsFile, std::nullopt);
+}
+
 }  // namespace
+
+std::string npy_header_of(const EmbedTarget& target, std::size_t kind, std::uint64_t rows) {
+  const std::uint64_t shape[] = {rows, target.kinds[kind].cols};
+  return io::npy_header(npy_type(target), shape);
+}
 
 ordered_json made_by(const EmbedTarget& target) {
   EmbedProgress nothing;
@@ -309,6 +352,7 @@ bool is_complete(const EmbedTarget& target, EmbedProgress& progress) {
   try {
     progress.texts_sha256 = manifest.at("texts_sha256").get<std::string>();
     progress.counts.texts = manifest.at("counts").at("texts").get<std::uint64_t>();
+    progress.counts.rows = manifest.at("counts").at("rows").get<std::uint64_t>();
     manifest.erase("counts");
     manifest.erase("texts_sha256");
     for (ordered_json& array : manifest.at("arrays")) array.at("shape").erase(0);
@@ -317,6 +361,7 @@ bool is_complete(const EmbedTarget& target, EmbedProgress& progress) {
   }
   const std::string difference = first_difference(manifest, made_by(target));
   if (!difference.empty()) refuse_other_run(target.path, difference);
+  check_files(target, progress.counts.rows);
   return true;
 }
 
@@ -328,9 +373,10 @@ FolderStart open_folder(const EmbedTarget& target, const FolderOptions& options)
   from.made_by = made_by(target);
   if (options.resume) {
     if (const std::optional<EmbedJournal> before = read_journal(journal_file)) {
-      const std::string difference = first_difference(before->made_by, from.made_by);
+      const std::string difference = other_settings(*before, from.made_by);
       if (!difference.empty()) refuse_other_run(folder, difference);
       from = *before;
+      from.made_by = made_by(target);
       if (from.manifest) give_names(folder, from);
     } else {
       start.complete = is_complete(target, start.progress);

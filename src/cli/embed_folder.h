@@ -15,6 +15,9 @@ namespace glassgpt::cli {
 inline constexpr const char* kRowsFile = "rows.jsonl";
 inline constexpr const char* kJournalFile = "resume.json";
 
+// Of the array of one kind.
+std::string npy_header_of(const EmbedTarget& target, std::size_t kind, std::uint64_t rows);
+
 // Everything that decides the result's bytes, but for the texts.
 nlohmann::ordered_json made_by(const EmbedTarget& target);
 // The manifest and the files that go with the result before, once all rows are written.
@@ -24,7 +27,8 @@ void add_manifest(EmbedJournal& journal, const EmbedTarget& target, const EmbedP
 void give_names(const std::filesystem::path& folder, const EmbedJournal& journal);
 // Forgets an interrupted run; how many texts it had done.
 std::uint64_t abandon(const std::filesystem::path& folder);
-// True if the folder holds the finished result of the same settings; Error if of others.
+// True if the folder holds the finished result of the same settings; Error if of others, or if a
+// file of it is gone or has another length.
 bool is_complete(const EmbedTarget& target, EmbedProgress& progress);
 [[noreturn]] void refuse_other_run(const std::filesystem::path& folder,
                                    const std::string& difference);

@@ -130,6 +130,18 @@ std::string first_difference(const ordered_json& before, const ordered_json& now
   return "";
 }
 
+std::string other_settings(const EmbedJournal& before, const ordered_json& now) {
+  ordered_json settings = before.made_by;
+  const ordered_json::json_pointer truncate("/options/truncate"), stride("/options/stride");
+  // With a manifest the result is finished, and the manifest tells how.
+  if (!before.manifest && settings.contains(truncate) && settings[truncate] == "error" &&
+      now.contains(truncate)) {
+    settings[truncate] = now[truncate];
+    if (now.contains(stride)) settings[stride] = now[stride];
+  }
+  return first_difference(settings, now);
+}
+
 std::string add_to_texts_hash(const std::string& before, const Text& text) {
   const std::string bytes = before + text.id + "\n" + text.bytes;
   return sha256(std::as_bytes(std::span(bytes)));

@@ -37,6 +37,11 @@ std::filesystem::path blocks_file(const std::filesystem::path& journal);
 std::string first_difference(const nlohmann::ordered_json& before,
                              const nlohmann::ordered_json& now);
 
+// What settings an interrupted run had otherwise than `now`, so that it cannot go on; or nothing.
+// One with --truncate error met no text that was too long, or it stopped there: its rows are those
+// of any other truncation.
+std::string other_settings(const EmbedJournal& before, const nlohmann::ordered_json& now);
+
 // The texts so far as 64 hexadecimal digits: SHA-256 of the digits before (none at first), the
 // text's id, a line feed, and its bytes.
 std::string add_to_texts_hash(const std::string& before, const Text& text);

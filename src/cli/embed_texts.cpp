@@ -38,6 +38,12 @@ Truncation truncation_of(std::string_view name) {
                             : Truncation::kError;
 }
 
+void check_stride(std::size_t stride, std::size_t context) {
+  if (stride <= context) return;
+  throw UsageError(
+      fmt::format("--stride {} is more than the model's context of {}", stride, context));
+}
+
 WordUnits word_units(const Tokenizer& tokenizer, std::string_view text, const Encoding& encoding) {
   WordUnits units;
   std::size_t first = 0;  // tokens before it end before the word

@@ -72,6 +72,9 @@ struct EmbeddedText {
   }
 };
 
+// Throws UsageError for a stride that would leave tokens between the windows.
+void check_stride(std::size_t stride, std::size_t context);
+
 // Encodes and cuts. Throws Error (kOutOfRange) that counts the surplus for a text that is too long
 // and may not be cut.
 EmbeddedText prepare_text(const Tokenizer& tokenizer, const Text& text,

@@ -8,6 +8,7 @@
 
 #include "cli/embed_texts.h"
 #include "glassgpt/embed.h"
+#include "io/npy.h"
 #include "nlohmann/json.hpp"
 
 namespace glassgpt::cli {
@@ -64,8 +65,16 @@ struct EmbedTarget {
   EmbedProvenance provenance;
 };
 
+// Of an array's elements and rows.
+io::NpyType npy_type(const EmbedTarget& target);
+std::uint64_t row_bytes(const EmbedTarget& target, std::size_t kind);
+
 nlohmann::ordered_json manifest_of(const EmbedTarget& target, const EmbedProgress& progress,
                                    const char* format);
+// Finite values that float16 rounds to infinity, and what is said of them at the end.
+std::uint64_t beyond_half(const float* values, std::size_t count);
+void warn_beyond_half(const std::string& output, std::uint64_t values);
+
 // One line of rows.jsonl for each row of the arrays, in their order.
 std::string row_lines(const Tokenizer& tokenizer, const EmbeddedText& text);
 

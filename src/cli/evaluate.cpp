@@ -35,7 +35,7 @@ class Evaluate : public Command {
   }
 
   void run(const CommonOptions& common, const std::vector<std::string>& arguments) override {
-    TextSource source(text_, arguments);
+    TextSource source(text_, arguments, common.after_separator);
     const auto directory = model_directory(common);
     const Model model = Model::load(directory);
     const Tokenizer tokenizer = tokenizer_.load(common);

@@ -77,7 +77,7 @@ class Generate : public Command {
   }
 
   void run(const CommonOptions& common, const std::vector<std::string>& arguments) override {
-    TextSource source(text_, arguments);
+    TextSource source(text_, arguments, common.after_separator);
     const auto directory = model_directory(common);
     const Model model = Model::load(directory);
     const Tokenizer tokenizer = tokenizer_.load(common);

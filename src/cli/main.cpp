@@ -156,7 +156,10 @@ void run_command(Command& command, std::span<char* const> words, distributed::Co
     }
     arguments.push_back(std::move(extra));
   }
-  if (separator != words.end()) arguments.insert(arguments.end(), separator + 1, words.end());
+  if (separator != words.end()) {
+    arguments.insert(arguments.end(), separator + 1, words.end());
+    common.after_separator = separator + 1 != words.end();
+  }
   apply_common_options(common);
   check_ranks(command, ranks);
   common.ranks = &ranks;

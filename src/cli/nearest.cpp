@@ -9,11 +9,12 @@
 #include "cli/command.h"
 #include "cli/display.h"
 #include "cli/embed_center.h"
+#include "cli/embed_journal.h"
 #include "cli/json_text.h"
 #include "cli/layer_vectors.h"
+#include "cli/model_identity.h"
 #include "cli/neighbours.h"
 #include "cli/output.h"
-#include "cli/sha256.h"
 #include "cli/stored_vectors.h"
 #include "cli/text_vectors.h"
 #include "glassgpt/error.h"
@@ -23,6 +24,9 @@ namespace glassgpt::cli {
 namespace {
 namespace fs = std::filesystem;
 using nlohmann::ordered_json;
+
+// Queries that are answered together: their results and what rows.jsonl says of them are in memory.
+constexpr std::size_t kMostQueries = 1024, kMostResults = std::size_t{1} << 16;
 
 // What is looked for: a vector each, a name for people, and a beginning for the JSON object.
 struct Queries {
@@ -76,8 +80,15 @@ class Nearest : public Command {
         ->check(one_of({"mean", "last", "first", "max", "weighted-mean"}));
     app.add_option("--center", center_, "the mean that embed --center subtracted from the folder")
         ->type_name("FILE");
+    app.add_option("--truncate", truncate_,
+                   "a query text longer than the context (default: as embed did)")
+        ->check(one_of({"error", "left", "right", "window"}));
+    app.add_option("--stride", stride_, "tokens from window to window (default: as embed did)")
+        ->check(CLI::Range(1, 1 << 30).description(""))
+        ->type_name("N");
     text_.add_to(app);
     tokenizer_.add_to(app);
+    special_option_ = app.get_option("--special");
   }
 
   void run(const CommonOptions& common, const std::vector<std::string>& arguments) override {
@@ -97,14 +108,18 @@ class Nearest : public Command {
     if (sources > 1)
       throw UsageError("queries come as texts, from --row, or from --queries: one of them");
     const bool folder_options = !layer_.empty() || !rows_.empty() || !queries_.empty() ||
-                                !word_.empty() || !pool_.empty() || !center_.empty();
+                                !word_.empty() || !pool_.empty() || !center_.empty() ||
+                                !truncate_.empty() || stride_ > 0;
     if (in_.empty() && folder_options) {
-      throw UsageError("--layer, --row, --queries, --word, --pool and --center need --in DIR");
+      throw UsageError(
+          "--layer, --row, --queries, --word, --pool, --center, --truncate and --stride need --in "
+          "DIR");
     }
   }
 
-  std::vector<Text> read_texts(const std::vector<std::string>& arguments) const {
-    TextSource source(text_, arguments);
+  std::vector<Text> read_texts(const CommonOptions& common,
+                               const std::vector<std::string>& arguments) const {
+    TextSource source(text_, arguments, common.after_separator);
     std::vector<Text> texts;
     for (Text text; source.next(text);) texts.push_back(text);
     return texts;
@@ -121,7 +136,7 @@ class Nearest : public Command {
     const Tokenizer tokenizer = tokenizer_.load(common);
     check_tokenizer_fits(tokenizer, model, directory);
     Output output;
-    for (const Text& text : read_texts(arguments)) {
+    for (const Text& text : read_texts(common, arguments)) {
       const std::vector<TokenId> ids =
           encode_text(tokenizer, text.bytes, tokenizer_.special_tokens(), text.where);
       if (ids.empty()) {
@@ -172,21 +187,31 @@ class Nearest : public Command {
     const Queries queries = make_queries(common, stored, arguments);
     const RowsView& rows = stored.rows();
     Progress progress(common.quiet);
-    const double start = seconds_now();
-    // One more, for the row that is the query itself.
-    std::vector<std::vector<Neighbour>> found =
-        nearest_rows(rows, queries.values, top_ + 1, threads(common));
-    const double seconds = seconds_now() - start;
-    for (std::size_t q = 0; q < found.size(); ++q) {
-      std::erase_if(found[q],
-                    [&](const Neighbour& one) { return one.row == queries.excluded_row[q]; });
-      found[q].resize(std::min(found[q].size(), top_));
+    Output output;
+    double seconds = 0;
+    const std::size_t count = queries.titles.size();
+    const std::size_t together =
+        std::clamp(kMostResults / (top_ + 1), std::size_t{1}, kMostQueries);
+    for (std::size_t first = 0; first < count; first += together) {
+      throw_if_interrupted();
+      const std::size_t part = std::min(together, count - first);
+      const double start = seconds_now();
+      // One more, for the row that is the query itself.
+      std::vector<std::vector<Neighbour>> found =
+          nearest_rows(rows, std::span(queries.values).subspan(first * rows.cols, part * rows.cols),
+                       top_ + 1, threads(common));
+      seconds += seconds_now() - start;
+      for (std::size_t q = 0; q < part; ++q) {
+        const std::size_t excluded = queries.excluded_row[first + q];
+        std::erase_if(found[q], [&](const Neighbour& one) { return one.row == excluded; });
+        found[q].resize(std::min(found[q].size(), top_));
+      }
+      write_rows(output, common, stored, queries, first, found);
     }
-    write_rows(common, stored, queries, found);
+    output.finish();
     progress.line(fmt::format("{}: {} among {} of {} values, {:.4f} s",
                               (fs::path(in_) / stored.name()).string(),
-                              fmt::format("{} {}", queries.titles.size(),
-                                          queries.titles.size() == 1 ? "query" : "queries"),
+                              fmt::format("{} {}", count, count == 1 ? "query" : "queries"),
                               counted(rows.rows, "row"), rows.cols, seconds));
   }
 
@@ -222,7 +247,7 @@ class Nearest : public Command {
       }
       return queries;
     }
-    embed_queries(common, stored, read_texts(arguments), queries);
+    embed_queries(common, stored, read_texts(common, arguments), queries);
     return queries;
   }
 
@@ -235,13 +260,7 @@ class Nearest : public Command {
     const Tokenizer tokenizer = tokenizer_.load(common);
     check_tokenizer_fits(tokenizer, model, directory);
     const VectorKind kind = kind_of_name(model.config(), stored.name());
-    const ordered_json settings = stored.manifest().value("options", ordered_json::object());
-    TextVectorOptions options;
-    options.pooling = pooling_of(pool_.empty() ? settings.value("pool", "mean") : pool_);
-    options.word = word_;
-    options.texts.special = tokenizer_.special_tokens();
-    options.extraction.center = centre(settings, kind);
-    options.forward = common.forward();
+    const TextVectorOptions options = as_embedded(common, stored, model.config());
     const TextVectors vectors = text_vectors(model, tokenizer, kind, texts, options);
     if (vectors.text_of.size() != texts.size()) {
       throw Error(ErrorCode::kOutOfRange, "", "a query has no tokens", "it is empty");
@@ -255,29 +274,78 @@ class Nearest : public Command {
     }
   }
 
-  std::vector<std::vector<float>> centre(const ordered_json& settings,
-                                         const VectorKind& kind) const {
+  // What decides the numbers is as in the folder. How a text becomes one vector, and what happens
+  // to one that is too long, the user may choose.
+  TextVectorOptions as_embedded(const CommonOptions& common, const StoredVectors& stored,
+                                const ModelConfig& config) const {
+    const ordered_json settings = stored.manifest().value("options", ordered_json::object());
+    CommonOptions computed = common;
+    computed.dtype = as_stored(settings, "dtype", common.dtype_given, common.dtype);
+    TokenizerOptions read = tokenizer_;
+    read.special = as_stored(settings, "special", special_option_->count() > 0, read.special);
+    TextVectorOptions options;
+    options.pooling = pooling_of(pool_.empty() ? settings.value("pool", "mean") : pool_);
+    options.word = word_;
+    options.texts.special = read.special_tokens();
+    options.texts.truncation =
+        truncation_of(truncate_.empty() ? settings.value("truncate", "error") : truncate_);
+    if (options.texts.truncation == Truncation::kWindow) {
+      options.texts.stride = stride_ > 0 ? stride_ : settings.value("stride", std::size_t{0});
+      check_stride(options.texts.stride, config.n_positions);
+    } else if (stride_ > 0) {
+      throw UsageError("--stride needs --truncate window");
+    }
+    options.extraction.center = centre(stored, settings, config);
+    options.forward = computed.forward();
+    return options;
+  }
+
+  static std::string as_stored(const ordered_json& settings, const char* name, bool given,
+                               const std::string& value) {
+    std::string stored = settings.value(name, value);
+    if (given && value != stored) {
+      throw UsageError(
+          fmt::format("the folder was made with --{} {}, not {}", name, stored, value));
+    }
+    return stored;
+  }
+
+  std::vector<std::vector<float>> centre(const StoredVectors& stored, const ordered_json& settings,
+                                         const ModelConfig& config) const {
     const bool centred = settings.contains("center") && settings["center"] != false;
     if (centred && center_.empty()) {
       throw UsageError("the folder's vectors are centred: name the same file with --center");
     }
     if (!centred && !center_.empty()) throw UsageError("the folder's vectors are not centred");
     if (!centred) return {};
-    return load_center(center_, {kind});
+    // The folder names the centres of all its arrays together.
+    const std::vector<std::string> names = stored.all_names();
+    std::vector<VectorKind> kinds;
+    for (const std::string& name : names) kinds.push_back(kind_of_name(config, name));
+    std::vector<std::vector<float>> all = load_center(center_, kinds);
+    if (settings["center"] != center_hash(all)) {
+      throw Error(ErrorCode::kMalformed, center_, "is not the mean that was subtracted from " + in_,
+                  "name the file that embed --center had");
+    }
+    const auto own = std::find(names.begin(), names.end(), stored.name());
+    return {std::move(all[static_cast<std::size_t>(own - names.begin())])};
   }
 
   void check_same_model(const StoredVectors& stored, const fs::path& directory) const {
     const ordered_json model = stored.manifest().value("model", ordered_json::object());
-    const ordered_json hashes = model.value("sha256", ordered_json::object());
-    for (const auto& [name, hash] : hashes.items()) {
-      const fs::path file = directory / name;
-      if (fs::path(name).has_parent_path() || !fs::exists(file)) continue;
-      if (hash != sha256_of_file(file)) {
-        throw Error(ErrorCode::kMalformed, in_,
-                    fmt::format("was made by another model: {} is not the same", file.string()),
-                    "choose the model that made it with -m");
-      }
+    if (model.empty()) {
+      throw Error(ErrorCode::kMalformed, in_, "its manifest.json does not say which model made it",
+                  "search it by --row or --queries");
     }
+    const std::string difference = first_difference(model, model_identity(directory, tokenizer_));
+    if (difference.empty()) return;
+    // "sha256.model.safetensors was …"
+    std::string what = difference.substr(0, difference.find(' '));
+    if (what.starts_with("sha256.")) what.erase(0, what.find('.') + 1);
+    throw Error(ErrorCode::kMalformed, in_,
+                fmt::format("was made by another model or tokenizer: {} is not the same", what),
+                "choose the model that made it with -m, and a tokenizer that was named with "
+                "--tokenizer");
   }
 
   static VectorKind kind_of_name(const ModelConfig& config, const std::string& name) {
@@ -303,8 +371,10 @@ class Nearest : public Command {
     return fmt::format("text {}", row.value("text", ordered_json()).dump());
   }
 
-  static void write_rows(const CommonOptions& common, const StoredVectors& stored,
-                         const Queries& queries, const std::vector<std::vector<Neighbour>>& found) {
+  // Of queries `first` and on.
+  static void write_rows(Output& output, const CommonOptions& common, const StoredVectors& stored,
+                         const Queries& queries, std::size_t first,
+                         const std::vector<std::vector<Neighbour>>& found) {
     std::vector<std::size_t> needed;
     for (const auto& list : found) {
       for (const Neighbour& one : list) needed.push_back(one.row);
@@ -316,12 +386,10 @@ class Nearest : public Command {
       const auto at = std::lower_bound(needed.begin(), needed.end(), row);
       return described[static_cast<std::size_t>(at - needed.begin())];
     };
-    Output output;
     for (std::size_t q = 0; q < found.size(); ++q) {
-      output.write(common.json ? rows_json(queries.json[q], found[q], row_of)
-                               : rows_table(queries.titles[q], found[q], row_of));
+      output.write(common.json ? rows_json(queries.json[first + q], found[q], row_of)
+                               : rows_table(queries.titles[first + q], found[q], row_of));
     }
-    output.finish();
   }
 
   template <class RowOf>
@@ -356,8 +424,9 @@ class Nearest : public Command {
     return title + "\n" + table.to_string("  ");
   }
 
-  std::size_t top_ = 10;
-  std::string in_, layer_, queries_, word_, pool_, center_;
+  std::size_t top_ = 10, stride_ = 0;
+  std::string in_, layer_, queries_, word_, pool_, center_, truncate_;
+  const CLI::Option* special_option_ = nullptr;
   std::vector<std::uint64_t> rows_;
   TextOptions text_;
   TokenizerOptions tokenizer_;

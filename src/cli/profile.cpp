@@ -57,7 +57,8 @@ class Profile : public Command {
     if (tokens_ > 0 && (!arguments.empty() || !text_.input.empty()))
       throw UsageError("--tokens and texts exclude each other");
     std::unique_ptr<TextSource> source;
-    if (tokens_ == 0) source = std::make_unique<TextSource>(text_, arguments);
+    if (tokens_ == 0)
+      source = std::make_unique<TextSource>(text_, arguments, common.after_separator);
     // What cannot be written is said before anything is measured.
     std::unique_ptr<Output> trace;
     if (!trace_.empty()) trace = std::make_unique<Output>(trace_);

@@ -32,8 +32,10 @@ class Similar : public Command {
     app.add_option("--word", word_, "compare this word's vectors in the texts A and B")
         ->type_name("W");
     app.add_option("--reference", reference_,
-                   "text for the mean and the random pairs (default: what the model itself writes, "
-                   "512 tokens from a fixed seed)")
+                   fmt::format("text for the mean and the random pairs, of which the first {} "
+                               "tokens count (default: what the model itself writes, 512 tokens "
+                               "from a fixed seed)",
+                               kMostReferenceTokens))
         ->type_name("FILE");
     tokenizer_.add_to(app);
   }
@@ -64,12 +66,14 @@ class Similar : public Command {
   std::vector<std::vector<double>> vectors_of(const Model& model, const Tokenizer& tokenizer,
                                               const std::string& text, const char* name,
                                               std::string& label) const {
-    const Encoding encoding = tokenizer.encode_with_spans(text, tokenizer_.special_tokens());
+    const std::string where = fmt::format("text {}", name);
+    const Encoding encoding =
+        encode_text_with_spans(tokenizer, text, tokenizer_.special_tokens(), where);
+    check_context(encoding.ids.size(), model, where, "shorten it");
     const TokenRange range = word_.empty() ? TokenRange{0, encoding.ids.size()}
                                            : require_word(encoding, text, word_, name);
     if (range.begin == range.end) {
-      throw Error(ErrorCode::kOutOfRange, "", fmt::format("text {} has no tokens", name),
-                  "an empty text has no vector");
+      throw Error(ErrorCode::kOutOfRange, where, "has no tokens", "an empty text has no vector");
     }
     for (std::size_t i = range.begin; i < range.end; ++i) {
       label +=

@@ -33,14 +33,19 @@ ordered_json read_manifest(const fs::path& folder) {
   return manifest;
 }
 
-std::string array_name(const fs::path& folder, const ordered_json& manifest,
-                       const std::string& layer) {
+std::vector<std::string> array_names(const ordered_json& manifest) {
   std::vector<std::string> names;
   for (const ordered_json& array : manifest["arrays"]) {
     if (array.is_object() && array.contains("name") && array["name"].is_string()) {
       names.push_back(array["name"].get<std::string>());
     }
   }
+  return names;
+}
+
+std::string array_name(const fs::path& folder, const ordered_json& manifest,
+                       const std::string& layer) {
+  const std::vector<std::string> names = array_names(manifest);
   if (layer.empty() && names.size() == 1) return names[0];
   const bool number = !layer.empty() && layer.find_first_not_of("0123456789") == std::string::npos;
   std::string wanted = layer.empty() ? "final"
@@ -72,6 +77,8 @@ StoredVectors::StoredVectors(const fs::path& folder, const std::string& layer)
   rows_ = {view.data, static_cast<std::size_t>(view.shape[0]), cols, cols,
            view.type == io::NpyType::kFloat16};
 }
+
+std::vector<std::string> StoredVectors::all_names() const { return array_names(manifest_); }
 
 std::vector<float> StoredVectors::row(std::size_t r) const {
   std::vector<float> values(rows_.cols);

@@ -18,6 +18,7 @@ class StoredVectors {
   StoredVectors(const std::filesystem::path& folder, const std::string& layer);
 
   const std::string& name() const noexcept { return name_; }  // "layer_03"
+  std::vector<std::string> all_names() const;                 // of the folder's arrays
   const nlohmann::ordered_json& manifest() const noexcept { return manifest_; }
   const RowsView& rows() const noexcept { return rows_; }
   // Row r as float32.

@@ -75,8 +75,9 @@ void TextOptions::add_to(CLI::App& app) {
       ->capture_default_str();
 }
 
-TextSource::TextSource(const TextOptions& options, const std::vector<std::string>& arguments) {
-  const bool dash = arguments.size() == 1 && arguments[0] == "-";
+TextSource::TextSource(const TextOptions& options, const std::vector<std::string>& arguments,
+                       bool after_separator) {
+  const bool dash = arguments.size() == 1 && arguments[0] == "-" && !after_separator;
   if (!arguments.empty() && !dash) {
     if (!options.input.empty()) {
       throw UsageError("texts come as arguments or from --input, not both");
@@ -195,6 +196,12 @@ bool TextSource::next_json(Text& text) {
     text.id = fmt::format("{}", index_);
   } else {
     text.id = id->dump();
+    // A number with more digits than a double has was read as another.
+    if (id->is_number_float() && line.find(text.id) == std::string::npos) {
+      throw Error(ErrorCode::kMalformed, text.where,
+                  fmt::format("the number \"id\" would become {}", text.id),
+                  "write it as a string, in quotes");
+    }
     text.where += fmt::format(" (id {})", text.id);
   }
   ++index_;

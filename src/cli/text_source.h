@@ -32,9 +32,10 @@ struct TextOptions {
 // Throws Error with path and line.
 class TextSource {
  public:
-  // UsageError when there are both arguments and --input, or neither and standard input is a
-  // terminal.
-  TextSource(const TextOptions& options, const std::vector<std::string>& arguments);
+  // An argument "-" alone is standard input, unless it stood behind "--". UsageError when there are
+  // both arguments and --input, or neither and standard input is a terminal.
+  TextSource(const TextOptions& options, const std::vector<std::string>& arguments,
+             bool after_separator);
   ~TextSource();
 
   bool next(Text& text);

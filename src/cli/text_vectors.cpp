@@ -50,7 +50,8 @@ TextVectors text_vectors(const Model& model, const Tokenizer& tokenizer, const V
           tokens_of_word(prepared.bytes, {prepared.ids, prepared.spans}, options.word);
       if (word.begin == word.end) {
         throw Error(ErrorCode::kNotFound, texts[t].where,
-                    fmt::format("the word '{}' is not in it", options.word),
+                    fmt::format("the word '{}' is not in {}", options.word,
+                                prepared.truncated() ? "what --truncate kept of it" : "it"),
                     "upper and lower case count");
       }
       prepared.units = {word};

@@ -133,7 +133,7 @@ class Tokenize : public Command {
 
   void run(const CommonOptions& common, const std::vector<std::string>& arguments) override {
     if (ids_ && common.json) throw UsageError("--ids and --json exclude each other");
-    TextSource source(text_, arguments);
+    TextSource source(text_, arguments, common.after_separator);
     const Tokenizer tokenizer = tokenizer_.load(common);
     Output output(output_);
     Text text;

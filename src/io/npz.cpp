@@ -86,11 +86,7 @@ void NpzWriter::add(const std::string& name, const float* data,
   for (const std::uint64_t size : shape) elements *= size;
   const std::uint64_t bytes = header.size() + elements * (type == NpyType::kFloat32 ? 4 : 2);
   const std::string member = name + ".npy";
-  if (bytes + offset_ + member.size() + 1024 > std::numeric_limits<std::uint32_t>::max()) {
-    throw Error(ErrorCode::kOutOfRange, path_.string(),
-                "the arrays are larger than the 4 GiB of an npz file",
-                "write a folder of npy files");
-  }
+  check_size(path_, bytes + offset_ + member.size() + 1024);
   std::uint32_t crc = crc32(header);
   for_each_piece(data, elements, type, [&](std::string_view piece) { crc = crc32(piece, crc); });
   const auto size = static_cast<std::uint32_t>(bytes);
@@ -102,6 +98,12 @@ void NpzWriter::add(const std::string& name, const float* data,
   file_.write(header);
   for_each_piece(data, elements, type, [&](std::string_view piece) { file_.write(piece); });
   offset_ += local.size() + bytes;
+}
+
+void NpzWriter::check_size(const std::filesystem::path& file, std::uint64_t bytes) {
+  if (bytes <= std::numeric_limits<std::uint32_t>::max()) return;
+  throw Error(ErrorCode::kOutOfRange, file.string(),
+              "the arrays are larger than the 4 GiB of an npz file", "write a folder of npy files");
 }
 
 void NpzWriter::set_comment(std::string_view text) {

@@ -25,6 +25,9 @@ class NpzWriter {
   void set_comment(std::string_view text);
   void finish();
 
+  // Throws that Error where so many bytes of arrays cannot fit: for callers who gather them first.
+  static void check_size(const std::filesystem::path& file, std::uint64_t bytes);
+
  private:
   struct Member {
     std::string name;

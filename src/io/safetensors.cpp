@@ -259,6 +259,12 @@ SafetensorsFile::SafetensorsFile(const std::filesystem::path& file) : path_(file
   contents_ = parse_safetensors(files_.back()->bytes(), file.string());
 }
 
+std::vector<std::filesystem::path> SafetensorsFile::files() const {
+  std::vector<std::filesystem::path> paths;
+  for (const auto& file : files_) paths.push_back(file->path());
+  return paths;
+}
+
 void SafetensorsFile::open_shards() {
   const std::string index = path_.string();
   const json document = read_json(path_, {.max_bytes = kMaxIndexBytes, .max_depth = 8});

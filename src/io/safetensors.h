@@ -46,6 +46,8 @@ class SafetensorsFile {
   const std::map<std::string, TensorView>& tensors() const noexcept { return contents_.tensors; }
   const std::map<std::string, std::string>& metadata() const noexcept { return contents_.metadata; }
   const std::filesystem::path& path() const noexcept { return path_; }
+  // Those that hold the tensors: the file itself, or the shards of an index.
+  std::vector<std::filesystem::path> files() const;
 
  private:
   void open_shards();

@@ -9,6 +9,7 @@
 #include "io/safetensors.h"
 #include "kernels/dispatch.h"
 #include "model/parts.h"
+#include "model/weight_files.h"
 
 namespace glassgpt {
 namespace {
@@ -161,6 +162,13 @@ std::filesystem::path find_weights(const std::filesystem::path& directory) {
 }
 
 }  // namespace
+
+std::vector<std::filesystem::path> weight_files(const std::filesystem::path& directory) {
+  const std::filesystem::path file = find_weights(directory);
+  std::vector<std::filesystem::path> files = io::SafetensorsFile(file).files();
+  if (files.size() != 1 || files[0] != file) files.push_back(file);
+  return files;
+}
 
 Model Model::load(const std::filesystem::path& directory) {
   if (!std::filesystem::is_directory(directory))

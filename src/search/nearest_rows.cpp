@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <iterator>
 #include <limits>
 #include <memory>
 #include <stdexcept>
@@ -20,6 +21,11 @@ namespace {
 // takes at a time.
 constexpr std::size_t kBlockBytes = std::size_t{1} << 19;
 constexpr std::size_t kBlocksPerTask = 4;
+// Queries that are searched together: enough to fill the product's tiles many times over, few
+// enough that what a thread keeps for them stays small.
+constexpr std::size_t kMostQueries = 1024;
+constexpr std::size_t kMostEntries = std::size_t{1} << 22;  // queries times results
+constexpr std::size_t kMostScores = std::size_t{1} << 20;   // queries times rows of a block
 // Fewer queries than this do not fill a tile of the matrix product: a dot product for each is
 // faster.
 constexpr std::size_t kQueriesForProduct = 5;
@@ -35,7 +41,7 @@ bool is_better(const Neighbour& a, const Neighbour& b) {
 // The best `count` so far: a heap with the worst of them on top.
 class Best {
  public:
-  explicit Best(std::size_t count) : count_(count) {}
+  explicit Best(std::size_t count) : count_(count) { found_.reserve(count); }
 
   // No row with a cosine below this can be among the best.
   double limit() const {
@@ -67,13 +73,17 @@ class Search {
         query_count_(queries.size() / rows.cols),
         margin_(static_cast<double>(2 * rows.cols + 16) * 0x1p-24),
         kernels_(kernels::active_kernels()),
-        workers_(static_cast<std::size_t>(threads), Worker{query_count_, count}) {
+        block_(std::min({std::max(rows_in_cache(), kLeastBlock), rows.rows,
+                         std::max(kMostScores / query_count_, kLeastBlock)})) {
+    workers_.reserve(static_cast<std::size_t>(threads));
+    for (int thread = 0; thread < threads; ++thread) {
+      workers_.emplace_back(query_count_, count, block_, rows_.half ? block_ * rows_.cols : 0);
+    }
     scale_queries();
   }
 
   std::vector<std::vector<Neighbour>> run(int threads, std::size_t count) {
-    const std::size_t block =
-        std::max<std::size_t>(16, kBlockBytes / (rows_.cols * sizeof(float)) / 16 * 16);
+    const std::size_t block = block_;
     const std::size_t task_rows = block * kBlocksPerTask;
     for_tasks((rows_.rows + task_rows - 1) / task_rows, threads, [&](std::size_t task, int thread) {
       const std::size_t end = std::min(rows_.rows, (task + 1) * task_rows);
@@ -95,15 +105,31 @@ class Search {
   }
 
  private:
+  static constexpr std::size_t kLeastBlock = 16;
+
+  // All of a thread's memory is taken before the threads begin: where there is too little, they
+  // could not tell.
   struct Worker {
-    Worker(std::size_t queries, std::size_t count)
-        : best(queries, Best(count)), limit(queries, -std::numeric_limits<float>::infinity()) {}
+    Worker(std::size_t queries, std::size_t count, std::size_t block, std::size_t widened)
+        : limit(queries, -std::numeric_limits<float>::infinity()),
+          floats(widened),
+          scores(block * queries),
+          scales(block),
+          column(block) {
+      best.reserve(queries);
+      for (std::size_t q = 0; q < queries; ++q) best.emplace_back(count);
+    }
     std::vector<Best> best;     // per query
     std::vector<float> limit;   // best[q].limit() less the margin
     std::vector<float> floats;  // a block's rows, where they are stored as halves
     std::vector<float> scores;  // [rows of the block, queries]
     std::vector<float> scales;  // 1 / |row|
+    std::vector<float> column;  // a query's scores
   };
+
+  std::size_t rows_in_cache() const {
+    return kBlockBytes / (rows_.cols * sizeof(float)) / kLeastBlock * kLeastBlock;
+  }
 
   // Queries of length 1, so that products are cosines times the row's length. Those whose squares
   // leave float's range are compared in double alone.
@@ -138,7 +164,6 @@ class Search {
     stride = rows_.stride;
     if (!rows_.half) return static_cast<const float*>(rows_.data) + begin * stride;
     const auto* halves = static_cast<const std::uint16_t*>(rows_.data) + begin * stride;
-    worker.floats.resize((end - begin) * rows_.cols);
     for (std::size_t r = 0; r < end - begin; ++r) {
       io::halves_to_floats(halves + r * stride, rows_.cols, worker.floats.data() + r * rows_.cols);
     }
@@ -147,17 +172,16 @@ class Search {
   }
 
   void score(Worker& worker, const float* x, std::size_t stride, std::size_t count) const {
-    worker.scores.resize(count * query_count_);
     if (query_count_ >= kQueriesForProduct) {
       kernels::linear(count, x, stride, product_, {}, worker.scores.data(), query_count_,
                       product_options());
       return;
     }
     // By query, then by row: each fills a column.
-    std::vector<float> column(count);
+    float* const column = worker.column.data();
     for (std::size_t q = 0; q < query_count_; ++q) {
       kernels_.cosine_similarity(count, rows_.cols, unit_queries_.data() + q * rows_.cols, x,
-                                 stride, column.data());
+                                 stride, column);
       for (std::size_t r = 0; r < count; ++r) worker.scores[r * query_count_ + q] = column[r];
     }
   }
@@ -165,7 +189,7 @@ class Search {
   // What turns a score into a cosine: 1 / |row|, infinite for rows that only double can judge. The
   // dot products of few queries are cosines already, and NaN for such rows.
   void scale_rows(Worker& worker, const float* x, std::size_t stride, std::size_t count) const {
-    worker.scales.assign(count, 1.0F);
+    std::fill_n(worker.scales.begin(), count, 1.0F);
     if (query_count_ < kQueriesForProduct) return;
     for (std::size_t r = 0; r < count; ++r) {
       const double squares = kernels_.sum_of_squares(rows_.cols, x + r * stride);
@@ -206,6 +230,7 @@ class Search {
   std::size_t query_count_;
   double margin_;
   const kernels::KernelTable& kernels_;
+  std::size_t block_;  // rows that are compared at a time
   std::vector<Worker> workers_;
   std::vector<float> unit_queries_;
   std::vector<bool> exact_only_;
@@ -242,7 +267,16 @@ std::vector<std::vector<Neighbour>> nearest_rows(const RowsView& rows,
   count = std::min(count, rows.rows);
   if (count == 0 || queries.empty()) return {queries.size() / rows.cols, std::vector<Neighbour>()};
   const int shares = threads_worth(rows.rows * rows.cols, std::max(1, threads));
-  return Search(rows, queries, count, shares).run(shares, count);
+  const std::size_t together =
+      rows.cols * std::clamp(kMostEntries / count, std::size_t{1}, kMostQueries);
+  std::vector<std::vector<Neighbour>> results;
+  results.reserve(queries.size() / rows.cols);
+  for (std::size_t at = 0; at < queries.size(); at += together) {
+    const auto part = queries.subspan(at, std::min(together, queries.size() - at));
+    auto found = Search(rows, part, count, shares).run(shares, count);
+    std::move(found.begin(), found.end(), std::back_inserter(results));
+  }
+  return results;
 }
 
 }  // namespace glassgpt

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <string_view>
+#include <vector>
 
 #include "tokenizer/definition.h"
 #include "tokenizer/parts.h"
@@ -13,6 +14,10 @@ namespace glassgpt::tokenizer {
 // merges.txt (vocab.bpe), a tokenizer.json, one of the pair, or a .tiktoken file, which does not
 // name its pattern. Throws Error.
 Definition read_definition(const std::filesystem::path& path, SplitPattern tiktoken_pattern);
+
+// The files that read_definition reads: one, or vocab.json and merges.txt in this order. Throws
+// Error if there are none.
+std::vector<std::filesystem::path> definition_files(const std::filesystem::path& path);
 
 // tokenizer.json as Hugging Face's library writes it for byte-level BPE. Whatever would change the
 // ids and is not supported (a normalizer, another model, another split) is an Error (kUnsupported)

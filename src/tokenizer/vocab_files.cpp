@@ -142,14 +142,12 @@ bool begins_like_json(const fs::path& file) {
   throw Error(ErrorCode::kMalformed, file.string(), "the file is empty");
 }
 
-Definition read_directory(const fs::path& directory) {
-  if (fs::exists(directory / "tokenizer.json")) {
-    return read_tokenizer_json(directory / "tokenizer.json");
-  }
+std::vector<fs::path> files_in(const fs::path& directory) {
+  if (fs::exists(directory / "tokenizer.json")) return {directory / "tokenizer.json"};
   for (const char* vocab : {"vocab.json", "encoder.json"}) {
     for (const char* merges : {"merges.txt", "vocab.bpe"}) {
       if (fs::exists(directory / vocab) && fs::exists(directory / merges)) {
-        return read_vocab_and_merges(directory / vocab, directory / merges);
+        return {directory / vocab, directory / merges};
       }
     }
   }
@@ -160,20 +158,28 @@ Definition read_directory(const fs::path& directory) {
 
 }  // namespace
 
-Definition read_definition(const fs::path& path, SplitPattern tiktoken_pattern) {
+std::vector<fs::path> definition_files(const fs::path& path) {
   std::error_code error;
   const fs::file_status status = fs::status(path, error);
   if (!fs::exists(status)) {
     throw Error(ErrorCode::kNotFound, path.string(),
                 "there is no such tokenizer file or directory");
   }
-  if (fs::is_directory(status)) return read_directory(path);
+  if (fs::is_directory(status)) return files_in(path);
   const std::string name = path.filename().string();
   if (name == "vocab.json" || name == "encoder.json" || name == "merges.txt" ||
       name == "vocab.bpe") {
-    return read_directory(path.has_parent_path() ? path.parent_path() : fs::path("."));
+    return files_in(path.has_parent_path() ? path.parent_path() : fs::path("."));
   }
-  return begins_like_json(path) ? read_tokenizer_json(path) : read_tiktoken(path, tiktoken_pattern);
+  return {path};
+}
+
+Definition read_definition(const fs::path& path, SplitPattern tiktoken_pattern) {
+  const std::vector<fs::path> files = definition_files(path);
+  if (files.size() == 2) return read_vocab_and_merges(files[0], files[1]);
+  // Found in a directory it has its name, named by the user it may be anything.
+  const bool json = files[0] != path || begins_like_json(path);
+  return json ? read_tokenizer_json(files[0]) : read_tiktoken(path, tiktoken_pattern);
 }
 
 Definition read_vocab_and_merges(const fs::path& vocab, const fs::path& merges) {

@@ -62,7 +62,7 @@ class Walkthrough : public cli::Command {
       throw cli::UsageError(
           "say where the page goes: -o page.html (or --terminal to read it here)");
     }
-    const cli::Text text = only_text(arguments);
+    const cli::Text text = only_text(common, arguments);
     cli::Output output(output_);
     auto directory = cli::model_directory(common);
     // "weights/mini/" is called mini too.
@@ -88,8 +88,9 @@ class Walkthrough : public cli::Command {
   }
 
  private:
-  cli::Text only_text(const std::vector<std::string>& arguments) const {
-    cli::TextSource source(text_, arguments);
+  cli::Text only_text(const cli::CommonOptions& common,
+                      const std::vector<std::string>& arguments) const {
+    cli::TextSource source(text_, arguments, common.after_separator);
     cli::Text text, another;
     if (!source.next(text) || text.bytes.empty()) {
       throw Error(ErrorCode::kOutOfRange, "", "the text is empty",

@@ -161,7 +161,8 @@ TEST_F(Invariance, EveryFormatHoldsTheSameBytes) {
       EXPECT_EQ(std::memcmp(values->data(), numbers.data(), numbers.size()), 0) << name;
     }
   }
-  EXPECT_EQ(read("v.rows.jsonl"), files.at("rows.jsonl"));
+  EXPECT_EQ(read("v.npz.rows.jsonl"), files.at("rows.jsonl"));
+  EXPECT_EQ(read("v.safetensors.rows.jsonl"), files.at("rows.jsonl"));
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // embed -o DIR that is killed, interrupted, out of disk space, or started twice.
 #include <signal.h>
 
+#include <algorithm>
 #include <fstream>
 #include <map>
 
@@ -191,6 +192,19 @@ TEST_F(ResumedEmbedding, AFullDiskIsAnErrorFromWhichItGoesOn) {
   EXPECT_EQ(files("disk/out"), files("whole"));
 }
 
+TEST_F(ResumedEmbedding, RowsThatADiskLostAreComputedAgain) {
+  ASSERT_EQ(run_with_input(command("whole"), texts_).code, 0);
+  RunOptions options;
+  options.input = texts_;
+  options.environment = {"LD_PRELOAD=" GLASSGPT_FAILING_DISK};
+  const ProgramRun run = run_glassgpt(careful_command("out"), options);
+  expect_failure(run, 1, "Input/output error");
+  EXPECT_NE(run.err.find("--resume"), std::string::npos) << run.err;
+  EXPECT_GT(texts_done("out"), 0u);
+  EXPECT_EQ(run_with_input(command("out", {"--resume"}), texts_).code, 0);
+  EXPECT_EQ(files("out"), files("whole"));
+}
+
 TEST_F(ResumedEmbedding, GivingTheFilesTheirNamesCanBeDoneAgain) {
   ASSERT_EQ(run_with_input(command("whole"), texts_).code, 0);
   RunOptions options;
@@ -245,6 +259,35 @@ TEST_F(ResumedEmbedding, OtherSettingsOrTextsAreRefusedByName) {
   EXPECT_EQ(files("out"), files("whole"));
 }
 
+// What the message about a text that is too long tells one to do.
+TEST_F(ResumedEmbedding, AnotherTruncationGoesOnWhereATextWasTooLong) {
+  const auto with = [&](const std::string& out, const Words& more) {
+    Words words = {"embed", "--layers", "0,2,final", "--batch-tokens", "40", "-o", path(out)};
+    words.insert(words.end(), more.begin(), more.end());
+    return run_with_input(words, texts_);
+  };
+  for (const Words& choice : {Words{"--truncate", "left"}, Words{"--truncate", "right"},
+                              Words{"--truncate", "window", "--stride", "9"}}) {
+    const ProgramRun run = with("out", {});
+    expect_failure(run, 1, "--truncate left, right or window; what is done stays");
+    EXPECT_GT(texts_done("out"), 0u);
+    Words resumed = choice;
+    resumed.emplace_back("--resume");
+    const ProgramRun last = with("out", resumed);
+    EXPECT_EQ(last.code, 0) << last.err;
+    EXPECT_NE(last.err.find("goes on after"), std::string::npos) << last.err;
+    ASSERT_EQ(with("whole", choice).code, 0);
+    EXPECT_EQ(files("out"), files("whole"));
+  }
+  // Rows that were cut, or read in windows, are not those of another truncation.
+  ASSERT_EQ(stop("cut", SIGKILL, texts_.size() / 2, 20, {}).code, 128 + SIGKILL);
+  Words words = careful_command("cut", {"--resume"});
+  std::replace(words.begin(), words.end(), Words::value_type("window"), Words::value_type("left"));
+  words.erase(std::find(words.begin(), words.end(), "--stride"),
+              std::find(words.begin(), words.end(), "-o"));
+  expect_failure(run_with_input(words, texts_), 1, "options.truncate was \"window\"");
+}
+
 TEST_F(ResumedEmbedding, WithoutResumeItBeginsAgainAndSaysWhatIsLost) {
   ASSERT_EQ(stop("out", SIGKILL, texts_.size() / 2, 20, {"--taps", "v.1"}).code, 128 + SIGKILL);
   const ProgramRun run = run_with_input(command("out"), "The cat\n");
@@ -267,6 +310,18 @@ TEST_F(ResumedEmbedding, WhatIsCompleteStaysAsItIs) {
   expect_failure(run_with_input(command("out", {"--resume", "--normalize"}), texts_), 1,
                  "normalize");
   EXPECT_EQ(files("out"), before);
+}
+
+TEST_F(ResumedEmbedding, WhatIsGoneFromACompleteFolderIsAnError) {
+  const Words resume = command("out", {"--resume"});
+  for (const std::string name : {"layer_02.npy", "rows.jsonl"}) {
+    ASSERT_EQ(run_with_input(command("out"), texts_).code, 0);
+    fs::remove(path("out/" + name));
+    expect_failure(run_with_input(resume, texts_), 1, "out/" + name);
+  }
+  ASSERT_EQ(run_with_input(command("out"), texts_).code, 0);
+  fs::resize_file(path("out/final.npy"), fs::file_size(path("out/final.npy")) - 1);
+  expect_failure(run_with_input(resume, texts_), 1, "bytes");
 }
 
 TEST_F(ResumedEmbedding, AnEarlierResultStaysWholeUntilTheNewOneIs) {

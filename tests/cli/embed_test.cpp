@@ -1,13 +1,13 @@
 // embed: its numbers are the library's, its files are each other's.
 #include "glassgpt/embed.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <map>
 
 #include "glassgpt/model.h"
 #include "glassgpt/tokenizer.h"
-#include "io/half.h"
 #include "io/npy.h"
 #include "io/safetensors.h"
 #include "program.h"
@@ -180,7 +180,10 @@ TEST_F(Embedding, OneFileFormatsHoldTheSameArrays) {
     ASSERT_EQ(tensor->data.size(), array.data.size() * sizeof(float));
     EXPECT_EQ(std::memcmp(tensor->data.data(), array.data.data(), tensor->data.size()), 0);
   }
-  EXPECT_EQ(read("v.rows.jsonl"), read("out/rows.jsonl"));
+  // Each file has a table of its own.
+  ASSERT_EQ(run_glassgpt({"embed", "--layers", "1,final", "A dog", "-o", path("v.npz")}).code, 0);
+  EXPECT_EQ(read("v.safetensors.rows.jsonl"), read("out/rows.jsonl"));
+  EXPECT_NE(read("v.npz.rows.jsonl"), read("out/rows.jsonl"));
 }
 
 TEST_F(Embedding, HalfPrecisionIsTheRoundedFloat) {
@@ -188,9 +191,46 @@ TEST_F(Embedding, HalfPrecisionIsTheRoundedFloat) {
   ASSERT_EQ(run_glassgpt({"embed", kText, "--out-dtype", "f16", "-o", path("f16")}).code, 0);
   Rows rounded = npy_rows(path("f32/final.npy"));
   for (auto& row : rounded) {
-    for (float& value : row) value = io::half_to_float(io::float_to_half(value));
+    for (float& value : row) {
+      // Eleven significant bits, but no place below 2^-24; ties to even.
+      const double place = std::ldexp(1.0, std::max(std::ilogb(value), -14) - 10);
+      value = static_cast<float>(std::nearbyint(value / place) * place);
+    }
   }
   EXPECT_TRUE(same_bytes(npy_rows(path("f16/final.npy")), rounded));
+}
+
+TEST_F(Embedding, HalvesBeyondTheirRangeAreInfiniteAndCounted) {
+  json config = json::parse(read("model/config.json"));
+  config["embedding_scale"] = 1e7;
+  write("model/config.json", config.dump());
+  const auto embed = [&](const std::string& out, const std::string& type) {
+    return run_glassgpt(
+        {"embed", "-q", "--layers", "0", "--out-dtype", type, "-o", path(out), kText});
+  };
+  ASSERT_EQ(embed("f32", "f32").code, 0);
+  ASSERT_EQ(embed("f16", "f16").code, 0);
+  const Rows whole = npy_rows(path("f32/layer_00.npy")), half = npy_rows(path("f16/layer_00.npy"));
+  std::size_t beyond = 0, within = 0;
+  for (std::size_t r = 0; r < whole.size(); ++r) {
+    for (std::size_t c = 0; c < kWidth; ++c) {
+      const bool infinite = std::fabs(whole[r][c]) >= 65520;
+      infinite ? ++beyond : ++within;
+      EXPECT_EQ(std::isinf(half[r][c]), infinite) << whole[r][c];
+      EXPECT_EQ(std::signbit(half[r][c]), std::signbit(whole[r][c]));
+    }
+  }
+  ASSERT_GT(beyond, 1u);
+  ASSERT_GT(within, 1u);
+  for (const std::string out : {"f16", "v.npz", "v.safetensors"}) {
+    const ProgramRun run = embed(out, "f16");
+    EXPECT_EQ(run.code, 0) << run.err;
+    EXPECT_NE(run.err.find(std::to_string(beyond) + " values beyond"), std::string::npos)
+        << run.err;
+  }
+  const std::string npy = read("f16/layer_00.npy");
+  EXPECT_NE(read("v.npz").find(npy), std::string::npos);
+  EXPECT_NE(read("v.safetensors").find(npy.substr(128)), std::string::npos);
 }
 
 TEST_F(Embedding, CsvHasTheNumbersOfTheJson) {
@@ -353,9 +393,35 @@ TEST_F(Embedding, DryRunTellsTheSizesOfTheFiles) {
     EXPECT_EQ(array["bytes"], size);
     bytes += size;
   }
-  EXPECT_EQ(told["bytes"], bytes);
+  const std::uint64_t lines = std::filesystem::file_size(path("out/rows.jsonl"));
+  EXPECT_EQ(told["rows_bytes"], lines);
+  EXPECT_EQ(told["bytes"], bytes + lines);
   EXPECT_EQ(told["rows"], npy_rows(path("out/final.npy")).size());
   EXPECT_EQ(told["texts"], 3);
+  // Text has no size before it is written.
+  const std::string values = std::to_string(told["rows"].get<std::size_t>() * kWidth * 4);
+  for (const std::string format : {"table", "jsonl", "csv"}) {
+    const std::string text = output_of({"embed", "--dry-run", "--format", format, "-i", file});
+    EXPECT_NE(text.find(values + " bytes as float32; as " + format), std::string::npos) << text;
+  }
+}
+
+TEST_F(Embedding, EveryRunEndsWithALineOfCountsButForATableOnTheTerminal) {
+  for (const std::string format : {"table", "jsonl", "csv"}) {
+    const ProgramRun run = run_glassgpt({"embed", "--format", format, kText});
+    EXPECT_EQ(run.code, 0);
+    EXPECT_EQ(run.err.rfind("embed: 1 text, ", 0), 0u) << format << run.err;
+    EXPECT_EQ(run_glassgpt({"embed", "-q", "--format", format, kText}).err, "");
+  }
+}
+
+TEST_F(Embedding, JsonLinesAreNotWrittenUnderTheNameOfAnotherFormat) {
+  for (const std::string name : {"v.npz", "v.safetensors", "v.csv"}) {
+    expect_failure(run_glassgpt({"embed", "--json", "-o", path(name), kText}), 2, name);
+    EXPECT_FALSE(exists(name));
+  }
+  EXPECT_EQ(run_glassgpt({"embed", "--json", "-o", path("v.json"), kText}).code, 0);
+  EXPECT_EQ(json::parse(read("v.json"))["id"], 0);
 }
 
 TEST_F(Embedding, EmptyTextsHaveNoRowsAndAreNoError) {

@@ -5,6 +5,7 @@
 
 #include "glassgpt/model.h"
 #include "io/npy.h"
+#include "io/safetensors.h"
 #include "model/parts.h"
 #include "program.h"
 
@@ -125,7 +126,29 @@ TEST_F(Looking, QueriesFromAnArrayComeTogether) {
   for (std::size_t q = 0; q < rows.size(); ++q) {
     const auto expected = ranked(rows, rows[q]);
     for (std::size_t i = 0; i < 3; ++i) {
+      EXPECT_EQ(found[q]["nearest"][i]["row"], expected[i].first) << q;
       EXPECT_NEAR(found[q]["nearest"][i]["cosine"].get<double>(), expected[i].second, 1e-12);
+    }
+  }
+}
+
+TEST_F(Looking, MoreQueriesThanFitTogetherAreAnsweredInTheirOrder) {
+  std::string text;
+  for (int i = 0; i < 1500; ++i) text += static_cast<char>('0' + (i * 7 + i / 10) % 10);
+  ASSERT_EQ(
+      run_glassgpt({"embed", "--truncate", "window", "--layers", "0", "-o", path("out"), text})
+          .code,
+      0);
+  const Rows rows = npy_rows("out/layer_00.npy");
+  ASSERT_GT(rows.size(), 1100u);
+  const std::vector<json> found = json_of({"nearest", "-q", "--json", "--top", "2", "--in",
+                                           path("out"), "--queries", path("out/layer_00.npy")});
+  ASSERT_EQ(found.size(), rows.size());
+  for (std::size_t q = 0; q < rows.size(); q += 37) {
+    EXPECT_EQ(found[q]["query"], q);
+    const auto expected = ranked(rows, rows[q]);
+    for (std::size_t i = 0; i < 2; ++i) {
+      EXPECT_EQ(found[q]["nearest"][i]["row"], expected[i].first) << q;
     }
   }
 }
@@ -139,6 +162,121 @@ TEST_F(Looking, CentredVectorsNeedTheirCentre) {
                                   path("mean"), "The dog sat on the cat."});
   EXPECT_EQ(found["nearest"][0]["text"], 4);
   EXPECT_NEAR(found["nearest"][0]["cosine"].get<double>(), 1.0, 1e-6);
+}
+
+TEST_F(Looking, AnotherCentreThanTheFoldersIsRefused) {
+  const auto mean_of = [&](const std::string& text, const std::string& out) {
+    ASSERT_EQ(
+        run_glassgpt({"embed", "--layers", "1,final", "--unit", "text", text, "-o", path(out)})
+            .code,
+        0);
+  };
+  mean_of("The cat", "mean");
+  mean_of("The dog", "other");
+  store({"--unit", "text", "--layers", "1,final", "--center", path("mean")});
+  const auto nearest = [&](const std::string& center) {
+    return std::vector<std::string>{
+        "nearest", "-q", "--json",   "--in",       path("out"),
+        "--layer", "1",  "--center", path(center), "The dog sat on the cat."};
+  };
+  expect_failure(run_glassgpt(nearest("other")), 1, "is not the mean that was subtracted");
+  const json found = one_json_of(nearest("mean"));
+  EXPECT_EQ(found["nearest"][0]["text"], 4);
+  EXPECT_NEAR(found["nearest"][0]["cosine"].get<double>(), 1.0, 1e-12);
+}
+
+TEST_F(Looking, QueriesAreReadAndComputedAsTheFolderWas) {
+  const std::string text = "The cat<|endoftext|>sat on the mat.";
+  const auto cosine_of = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> words = {"nearest", "-q", "--json", "--in", path("out"), text};
+    words.insert(words.end(), more.begin(), more.end());
+    return one_json_of(words)["nearest"][0]["cosine"].get<double>();
+  };
+  const std::vector<std::vector<std::string>> settings = {{"--special", "all"},
+                                                          {"--dtype", "bf16"}};
+  for (const std::vector<std::string>& setting : settings) {
+    std::vector<std::string> words = {"embed", "-q", "--unit", "text", "-o", path("out"), text};
+    words.insert(words.end(), setting.begin(), setting.end());
+    ASSERT_EQ(run_glassgpt(words).code, 0);
+    // The same computation: the same bytes.
+    EXPECT_NEAR(cosine_of({}), 1.0, 1e-12);
+    EXPECT_NEAR(cosine_of(setting), 1.0, 1e-12);
+    const std::string other = setting[0] == "--dtype" ? "f32" : "none";
+    expect_failure(run_glassgpt({"nearest", "--in", path("out"), setting[0], other, text}), 2,
+                   setting[0] + " " + setting[1]);
+  }
+}
+
+TEST_F(Looking, AFolderOfAnotherTokenizerNeedsThatTokenizer) {
+  const std::string tokenizer = path("tok");
+  ASSERT_EQ(run_glassgpt({"train-tokenizer", "--vocab-size", "280", "--min-frequency", "1", "-o",
+                          tokenizer, path("corpus.txt")})
+                .code,
+            0);
+  store({"--unit", "text", "--tokenizer", tokenizer});
+  const std::vector<std::string> query = {
+      "nearest", "-q", "--json", "--in", path("out"), "银行在河岸上。", "--tokenizer", tokenizer};
+  const json found = one_json_of(query);
+  EXPECT_EQ(found["nearest"][0]["text"], 3);
+  EXPECT_NEAR(found["nearest"][0]["cosine"].get<double>(), 1.0, 1e-12);
+  const std::vector<std::string> by_its_own(query.begin(), query.end() - 2);
+  expect_failure(run_glassgpt(by_its_own), 1, "another model or tokenizer: tokenizer.json");
+  store({"--unit", "text"});
+  expect_failure(run_glassgpt(query), 1, "another model or tokenizer: tokenizer.json");
+}
+
+TEST_F(Looking, AModelIsKnownByTheFilesThatItIsLoadedFrom) {
+  store({"--unit", "text"});
+  const std::vector<std::string> query = {"nearest", "-q",        "--json",
+                                          "--in",    path("out"), "The dog sat on the cat."};
+  // What lies beside them is nobody's business.
+  write("model/snapshots.safetensors", "of the training");
+  EXPECT_EQ(one_json_of(query)["nearest"][0]["text"], 4);
+  ASSERT_NO_FATAL_FAILURE(store({"--unit", "text", "--resume"}));
+  // Another model, and in shards: no file has the name of one that made the folder.
+  Model::random(Model::load(model()).config(), 8).save(model());
+  const std::string shard = "model-00001-of-00001.safetensors";
+  json index = {{"weight_map", json::object()}};
+  {
+    const io::SafetensorsFile weights(model() + "/model.safetensors");
+    for (const auto& [name, tensor] : weights.tensors()) index["weight_map"][name] = shard;
+  }
+  std::filesystem::rename(model() + "/model.safetensors", model() + "/" + shard);
+  write("model/model.safetensors.index.json", index.dump());
+  expect_failure(run_glassgpt(query), 1, "another model");
+  store({"--unit", "text"});
+  EXPECT_EQ(one_json_of(query)["nearest"][0]["text"], 4);
+  const json hashes = json::parse(read("out/manifest.json"))["model"]["sha256"];
+  std::vector<std::string> names;
+  for (const auto& [name, hash] : hashes.items()) names.push_back(name);
+  EXPECT_EQ(names, (std::vector<std::string>{"config.json", shard, "model.safetensors.index.json",
+                                             "tokenizer.json"}));
+}
+
+TEST_F(Looking, AQueryLongerThanTheContextIsCutAsTheUserSays) {
+  std::string text;
+  for (int i = 0; i < 50; ++i) text += static_cast<char>('0' + i % 10);
+  const auto nearest = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> words = {"nearest", "-q", "--json", "--in", path("out"), text};
+    words.insert(words.end(), more.begin(), more.end());
+    return run_glassgpt(words);
+  };
+  store({"--unit", "text"});
+  expect_failure(nearest({}), 1, "choose --truncate left, right or window");
+  EXPECT_EQ(nearest({"--truncate", "left"}).code, 0);
+  EXPECT_EQ(nearest({"--truncate", "window", "--stride", "3"}).code, 0);
+  expect_failure(nearest({"--truncate", "window", "--stride", "33"}), 2, "--stride 33");
+  expect_failure(nearest({"--stride", "3"}), 2, "--truncate window");
+  expect_failure(run_glassgpt({"nearest", "--truncate", "left", "cat"}), 2, "--in");
+  // Where the folder's texts were read in windows, queries are too.
+  const std::string texts = write("long.txt", text + "\nThe cat\n");
+  ASSERT_EQ(run_glassgpt({"embed", "--unit", "text", "--truncate", "window", "--stride", "5", "-i",
+                          texts, "-o", path("out")})
+                .code,
+            0);
+  const json found = json::parse(nearest({}).out);
+  EXPECT_EQ(found["nearest"][0]["text"], 0);
+  EXPECT_NEAR(found["nearest"][0]["cosine"].get<double>(), 1.0, 1e-12);
 }
 
 TEST_F(Looking, NearestRefusesWhatDoesNotFit) {
@@ -177,6 +315,40 @@ TEST_F(Looking, SimilarFollowsTheWholeWordThroughTheLayers) {
   expect_failure(run_glassgpt({"similar", "--word", "dog", a, b}), 1, "dog");
 }
 
+TEST_F(Looking, SimilarNamesTheTextThatIsTooLong) {
+  std::string text;
+  for (int i = 0; i < 50; ++i) text += static_cast<char>('0' + i % 10);
+  expect_failure(run_glassgpt({"similar", "The cat", text}), 1, "text B: ");
+  expect_failure(run_glassgpt({"similar", text, "The cat"}), 1, "shorten it");
+}
+
+TEST_F(Looking, SimilarAsksForAReferenceWhereTheModelCannotWriteOne) {
+  // As GPT2Model.save_pretrained writes an untied model: without lm_head.
+  const std::string prefix = "transformer.", headless = path("headless");
+  std::filesystem::create_directory(headless);
+  const io::SafetensorsFile weights(model() + "/model.safetensors");
+  std::vector<std::vector<float>> values;
+  std::vector<io::TensorToWrite> tensors;
+  for (const auto& [name, tensor] : weights.tensors()) {
+    if (name.rfind(prefix, 0) != 0) continue;
+    values.emplace_back(tensor.elements());
+    io::to_float(tensor, values.back().data());
+    tensors.push_back({name.substr(prefix.size()), tensor.shape, values.back().data()});
+  }
+  ASSERT_FALSE(tensors.empty());
+  io::write_safetensors(headless + "/model.safetensors", tensors, io::DType::kF32);
+  json config = json::parse(read("model/config.json"));
+  config["tie_word_embeddings"] = false;
+  write("headless/config.json", config.dump());
+  write("headless/tokenizer.json", read("model/tokenizer.json"));
+  expect_failure(run_glassgpt({"similar", "-m", headless, "The cat", "The dog"}), 1,
+                 "--reference FILE");
+  EXPECT_EQ(run_glassgpt({"similar", "-m", headless, "--reference", path("corpus.txt"), "The cat",
+                          "The dog"})
+                .code,
+            0);
+}
+
 TEST_F(Looking, SimilarCentresByTheReferenceTextsMean) {
   const std::string reference = write("reference.txt", "The cat sat on the mat. 银行在河岸上。");
   const json said =
@@ -197,7 +369,40 @@ TEST_F(Looking, SimilarCentresByTheReferenceTextsMean) {
   }
   EXPECT_EQ(said["reference_tokens"], all.size());
   EXPECT_NEAR(said["layers"]["2"]["centred_cosine"].get<double>(), cosine(a, b), 1e-5);
-  EXPECT_LT(std::abs(said["layers"]["2"]["centred_random_pairs"].get<double>()), 0.3);
+  // Random pairs: their mean is that of all pairs, within five standard errors of a thousand.
+  Rows centred = all;
+  for (std::size_t c = 0; c < kWidth; ++c) {
+    double sum = 0;
+    for (const Row& row : all) sum += row[c];
+    for (Row& row : centred) row[c] -= static_cast<float>(sum / static_cast<double>(all.size()));
+  }
+  const auto expect_mean_of_pairs = [&](const std::string& key, const Rows& of) {
+    double sum = 0, squares = 0, pairs = 0;
+    for (std::size_t r = 0; r < of.size(); ++r) {
+      for (std::size_t other = 0; other < of.size(); ++other) {
+        if (other == r) continue;
+        const double value = cosine(of[r], of[other]);
+        sum += value;
+        squares += value * value;
+        ++pairs;
+      }
+    }
+    const double mean = sum / pairs, deviation = std::sqrt(squares / pairs - mean * mean);
+    EXPECT_NEAR(said["layers"]["2"][key].get<double>(), mean, 5 * deviation / std::sqrt(1000.0));
+  };
+  expect_mean_of_pairs("random_pairs", all);
+  expect_mean_of_pairs("centred_random_pairs", centred);
+}
+
+TEST_F(Looking, SimilarTakesTheBeginningOfALongReference) {
+  std::string text;
+  for (int i = 0; i < 6000; ++i) text += static_cast<char>('0' + (i * 7 + i / 10) % 10);
+  const std::string reference = write("reference.txt", text);
+  EXPECT_EQ(one_json_of({"similar", "--json", "--reference", reference, "The cat",
+                         "The dog"})["reference_tokens"],
+            4096);
+  const ProgramRun help = run_glassgpt({"similar", "--help"});
+  EXPECT_NE(help.out.find("4096"), std::string::npos) << help.out;
 }
 
 TEST_F(Looking, ClassifyGivesTheLabelOfTheMostSimilarExample) {
@@ -251,11 +456,68 @@ TEST_F(Looking, ClassifyChoosesTheFirstOfEqualLabels) {
 TEST_F(Looking, ClassifyLeavesOneOut) {
   const std::string examples = write(
       "examples.tsv", "a\tred cat\na\tred dog\nb\tblue sky\nb\tblue sea\nb\tred sky\nc\tnothing\n");
-  // "red sky": "blue sky" and "red cat" are as near; a came first. "nothing" is like none and has no label.
+  // "red sky": "blue sky" and "red cat" are as near; a came first. "nothing" is like none and has
+  // no label.
   const json said = one_json_of(
       {"classify", "--json", "--count-vectors", "--leave-one-out", "--examples", examples});
   EXPECT_EQ(said["examples"], 6);
   EXPECT_EQ(said["right"], 4);
+}
+
+TEST_F(Looking, LeavingOneOutKeepsItOutOfTheMeanToo) {
+  const std::vector<std::pair<std::string, std::string>> labelled = {
+      {"animal", "The cat sat on the mat"},
+      {"money", "money in the bank"},
+      {"animal", "The dog sat"},
+      {"money", "A bank with money"},
+      {"animal", "猫坐在垫子上"},
+      {"money", "银行"}};
+  std::string lines;
+  Rows rows;
+  for (const auto& [label, text] : labelled) {
+    lines += label + "\t" + text + "\n";
+    const json object = one_json_of({"embed", "-q", "--json", "--unit", "text", text});
+    rows.push_back(object["layers"]["final"][0].get<Row>());
+  }
+  std::size_t right = 0;
+  for (std::size_t own = 0; own < rows.size(); ++own) {
+    Rows centred = rows;
+    for (std::size_t c = 0; c < kWidth; ++c) {
+      double sum = 0;
+      for (std::size_t r = 0; r < rows.size(); ++r) sum += r == own ? 0.0 : double{rows[r][c]};
+      const double mean = sum / static_cast<double>(rows.size() - 1);
+      for (Row& row : centred) row[c] = static_cast<float>(row[c] - mean);
+    }
+    std::size_t best = own == 0 ? 1 : 0;
+    for (std::size_t r = 0; r < rows.size(); ++r) {
+      if (r != own && cosine(centred[own], centred[r]) > cosine(centred[own], centred[best]))
+        best = r;
+    }
+    right += labelled[best].first == labelled[own].first ? 1 : 0;
+  }
+  const auto leave_one_out = [&](const std::string& examples) {
+    return one_json_of({"classify", "--json", "--center", "--leave-one-out", "--examples",
+                        write("examples.tsv", examples)});
+  };
+  EXPECT_EQ(leave_one_out(lines)["right"], right);
+  // The mean of the others is the only other: nothing is left to compare with.
+  EXPECT_EQ(leave_one_out("a\tThe cat\na\tThe dog\n")["right"], 0);
+  EXPECT_EQ(leave_one_out("a\tThe cat\n")["right"], 0);
+}
+
+TEST_F(Looking, ClassifyWritesAsItGoes) {
+  const std::string examples = write("examples.tsv", "a\tThe cat\nb\tmoney\n");
+  std::string texts;
+  for (int i = 0; i < 300; ++i) texts += i % 3 == 0 ? "The cat\n" : "money\n";
+  texts += std::string(100, '#') + "\n";  // too long
+  const ProgramRun run = run_with_input({"classify", "--examples", examples}, texts);
+  EXPECT_EQ(run.code, 1);
+  EXPECT_NE(run.err.find("line 301"), std::string::npos) << run.err;
+  EXPECT_GT(std::count(run.out.begin(), run.out.end(), '\n'), 200);
+  // The parts in which it does so show nowhere.
+  std::istringstream lines(run.out);
+  std::string line;
+  for (int i = 0; std::getline(lines, line); ++i) EXPECT_EQ(line[0], i % 3 == 0 ? 'a' : 'b') << i;
 }
 
 TEST_F(Looking, ClassifySaysWhatIsWrongWithItsExamples) {

@@ -7,10 +7,13 @@
 #include <gtest/gtest.h>
 
 #include "cli/display.h"
+#include "cli/embed_writers.h"
 #include "cli/json_text.h"
 #include "cli/sha256.h"
 #include "cli/utf8.h"
+#include "glassgpt/error.h"
 #include "io/npz.h"
+#include "tests/io/temporary_directory.h"
 
 namespace glassgpt::cli {
 namespace {
@@ -99,6 +102,23 @@ TEST(Sha256, MatchesThePublishedExamples) {
             "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
   EXPECT_EQ(hash(std::string(1000000, 'a')),
             "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+}
+
+TEST(NpzResult, IsRefusedAsSoonAsItPassesTheFormatsLimit) {
+  const testing::TemporaryDirectory directory;
+  constexpr std::size_t kCols = 1024, kRows = std::size_t{1} << 20;  // 4 GiB
+  EmbedTarget target{(directory / "v.npz").string(),
+                     {{Stage::kFinal, 0, "final", "final", kCols}},
+                     false,
+                     nullptr,
+                     {}};
+  const std::vector<float> row(kCols);
+  const auto writer = make_npz_writer(target);
+  writer->on_rows(0, row.data(), 1, kCols);
+  EXPECT_THROW(writer->on_rows(0, row.data(), kRows, 0), Error);
+  target.half = true;
+  const auto half = make_npz_writer(target);
+  EXPECT_THROW(half->on_rows(0, row.data(), 2 * kRows, 0), Error);
 }
 
 TEST(Crc32, MatchesTheCheckValue) {

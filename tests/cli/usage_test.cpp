@@ -71,6 +71,25 @@ TEST_F(Program, ControlCharactersDoNotMakeASecondLine) {
 TEST_F(Program, TextAfterTwoDashesIsNeverAnOption) {
   EXPECT_EQ(output_of({"tokenize", "--ids", "--", "--json", "-q"}),
             output_of({"tokenize", "--ids"}, "--json\n-q\n"));
+  // Nor standard input.
+  for (const std::string command : {"tokenize", "embed", "nearest"}) {
+    EXPECT_EQ(output_of({command, "--json", "--", "-"}, "The cat\n"),
+              output_of({command, "--json", "-"}, "-\n"))
+        << command;
+  }
+}
+
+TEST_F(Program, NumbersAsIdsStayTheirDigitsOrAreRefused) {
+  const auto as_lines = [&](const std::string& id) {
+    return write("ids.jsonl", "{\"id\": " + id + ", \"text\": \"The\"}\n");
+  };
+  for (const std::string id : {"18446744073709551615", "-9223372036854775808", "1.0", "0.25"}) {
+    const std::string out = output_of({"embed", "-q", "--json", "-i", as_lines(id)});
+    EXPECT_EQ(out.substr(0, out.find(",\"tokens\"")), "{\"id\":" + id);
+  }
+  for (const std::string id : {"18446744073709551617", "0.12345678901234567890"}) {
+    expect_failure(run_glassgpt({"embed", "-i", as_lines(id)}), 1, "write it as a string");
+  }
 }
 
 TEST_F(Program, TextsAreTakenAsTheyAre) {

@@ -255,6 +255,17 @@ TEST_F(MpirunEmbed, OneProcessWithAFullDiskEndsAllAndItsFinishedRowsStay) {
   expect_same_files("full", "one");
 }
 
+TEST_F(MpirunEmbed, RowsThatADiskLostAreComputedAgain) {
+  embed_alone("one");
+  const Ended failed = mpirun("-n 2 env LD_PRELOAD='" GLASSGPT_FAILING_DISK "' PROGRAM " +
+                              command("lost", "--checkpoint-seconds 0"));
+  EXPECT_NE(failed.code, 0);
+  EXPECT_NE(failed.err.find("Input/output error"), std::string::npos) << failed.err;
+  const Ended resumed = ranks(2, command("lost", "--resume"));
+  ASSERT_EQ(resumed.code, 0) << resumed.err;
+  expect_same_files("lost", "one");
+}
+
 TEST_F(MpirunEmbed, OtherOptionsOrOtherTextsOfOneProcessAreRefusedAtOnce) {
   expect_one_error(
       mpirun("-n 1 PROGRAM " + command("a") + " : -n 1 PROGRAM " + command("a", "--normalize")),

@@ -1,5 +1,6 @@
 // Exact search: the oracle compares every row in double and sorts.
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <cmath>
@@ -173,6 +174,26 @@ TEST(NearestRows, ZerosAndExtremesAndNaNAreDefined) {
   EXPECT_EQ(nearest_rows(view, zero, 3, 1)[0].front().cosine, 0.0);
   EXPECT_TRUE(nearest_rows(view, bad, 3, 1)[0].empty());
   EXPECT_EQ(nearest_rows(view, tiny, 1, 1)[0][0].row, 0u);
+}
+
+// In kilobytes, of this process so far.
+long peak_memory() {
+  rusage usage = {};
+  ::getrusage(RUSAGE_SELF, &usage);
+  return usage.ru_maxrss;
+}
+
+TEST(NearestRows, MemoryDoesNotGrowWithTheQueries) {
+  const std::size_t cols = 2, rows = 1 << 16, queries = 4096;
+  const auto x = random_values(rows * cols, 12), q = random_values(queries * cols, 13);
+  const long before = peak_memory();
+  const auto found = nearest_rows({x.data(), rows, cols, cols, false}, q, 1, 1);
+  // A score for each row and query would be 1 GiB.
+  EXPECT_LT(peak_memory() - before, 200 * 1024);
+  ASSERT_EQ(found.size(), queries);
+  for (std::size_t i = 0; i < queries; i += 1023) {
+    EXPECT_EQ(pairs(found[i]), best_rows(x, cols, q.data() + i * cols, 1)) << i;
+  }
 }
 
 TEST(NearestRows, WrongShapesAreRefused) {

@@ -35,6 +35,11 @@ TEST_F(Walkthrough, AsJsonHasEveryChapterAndTheProfile) {
     EXPECT_EQ(one["stages"].size(), 10u);
   }
 }
+    for (const json& stage : one["stages"]) {
+      for (const char* key : {"ms", "gflops_per_second", "gb_per_second", "percent_of_roof"}) {
+        EXPECT_GE(stage.at(key), 0) << key;
+      }
+    }
 
 // The JSON of the page's element of that id.
 json element_of(const std::string& page, const std::string& id) {

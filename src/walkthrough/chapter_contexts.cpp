@@ -52,6 +52,11 @@ class Contexts {
     for (const json& example : examples_["contexts"]) {
       add_word(example["word"], example["a"], example["b"], &example);
     }
+    // None of them fits into a very short context.
+    if (document_.json["contexts"]["words"].empty()) {
+      document_.json["contexts"] = nullptr;
+      return;
+    }
     ordered_json sentences = ordered_json::array();
     for (const Passage& passage : pool_) {
       sentences.push_back(
@@ -98,8 +103,8 @@ class Contexts {
     const bool own = example == nullptr;
     const auto a = read(text_a, word, own, "A"), b = read(text_b, word, own, "B");
     if (!a || !b) return;
-    std::string words = "similar --json --word " + shell_quoted(word);
-    if (!subject_.reference.empty()) words += " --reference " + shell_quoted(subject_.reference);
+    const std::string words =
+        "similar --json --word " + shell_quoted(word) + subject_.reference_option();
     const auto compared = cli::compare(a->word_vector, b->word_vector, reference_);
     const std::string pointer =
         "/contexts/words/" + std::to_string(document_.json["contexts"]["words"].size());

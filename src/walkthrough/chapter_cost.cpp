@@ -33,6 +33,7 @@ ordered_json implementation_json(const cli::Measurement& measurement,
     stages.push_back({{"name", timed_stage_name(stage.stage)},
                       {"ms", 1e3 * stage.seconds},
                       {"gflops_per_second", 1e-9 * stage.cost.flops / seconds},
+                      {"gb_per_second", 1e-9 * stage.cost.bytes() / seconds},
                       {"percent_of_roof", 100 * stage.least_seconds / seconds}});
   }
   return {{"isa", roof.isa},
@@ -72,7 +73,8 @@ void add_cost(Document& document, const Subject& subject) {
       {"isa", isa},
       {"threads", threads},
       {"compare_command",
-       subject.command(fmt::format("profile --compare {}", fmt::join(backends, ",")))},
+       subject.command(fmt::format("profile --json --compare {}", fmt::join(backends, ",")),
+                       {subject.text}, false)},
       {"implementations", std::move(implementations)},
       {"profile", ordered_json::parse(cli::profile_json(measured, {measurement}, roof))}};
 }

@@ -180,13 +180,15 @@ void add_view(Document& document, const Snapshots& snapshots, const char* name) 
 void add_formation(Document& document, const Subject& subject, const json& examples) {
   ordered_json& formation = document.json["embedding"]["formation"];
   formation = nullptr;
-  // weights/mini was trained before snapshots were kept; its sibling's show the same.
-  const bool bundled = subject.directory == cli::bundled_model("mini");
-  const fs::path directory = bundled ? cli::bundled_model("mini-learned") : subject.directory;
+  // weights/mini was trained without keeping snapshots; its sibling's show the same.
+  const bool own = !is_bundled(subject.directory, "mini");
+  const fs::path directory = own ? subject.directory : cli::bundled_model("mini-learned");
   std::error_code error;
   if (directory.empty() || !fs::exists(directory / kFile, error)) return;
   const Snapshots snapshots(directory / kFile);
   formation = {{"source", directory.filename().string() + "/" + kFile},
+               {"model", directory.filename().string()},
+               {"own", own},
                {"steps", snapshots.steps},
                {"words", snapshots.words},
                {"groups", groups_json(examples["formation"], snapshots.words)},

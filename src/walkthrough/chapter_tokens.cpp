@@ -116,7 +116,8 @@ void add_model(Document& document, const Subject& subject) {
   document.json["model"] = {
       {"command", subject.command("info --json", {})},
       {"name", text_json(subject.directory.filename().string())},
-      {"bundled", subject.directory == cli::bundled_model("mini")},
+      {"bundled",
+       is_bundled(subject.directory, "mini") || is_bundled(subject.directory, "mini-learned")},
       {"vocab_size", config.vocab_size},
       {"n_positions", config.n_positions},
       {"n_embd", config.n_embd},

@@ -27,7 +27,7 @@ class TextVectors {
  public:
   TextVectors(const Subject& subject, std::size_t first) : subject_(subject), first_(first) {}
 
-  // Texts longer than the context count with their beginning.
+  // Texts longer than the context count with their beginning, as by --truncate right.
   void add(const std::string& text) {
     std::vector<TokenId> ids = subject_.tokenizer.encode(text);
     ids.resize(std::min(ids.size(), subject_.model.config().n_positions));
@@ -99,6 +99,7 @@ class Uses {
     }
     texts.append_to(chapter_["texts"], vectors_, list_["lang"]);
     chapter_["classification"].push_back({{"lang", list_["lang"]},
+                                          {"command", classify_command()},
                                           {"labels", list_["labels"]},
                                           {"examples", std::move(examples)},
                                           {"queries", std::move(queries)},
@@ -136,6 +137,24 @@ class Uses {
     document_.put("/uses/means/" + lang + "/" + of, {{cols}, {}, std::move(mean)});
   }
 
+  // What labels the queries; the examples come through a pipe, so that it needs no file.
+  std::string classify_command() const {
+    std::string line = "printf '%s\\t%s\\n'", queries;
+    for (const json& example : list_["examples"]) {
+      const json& label = list_["labels"][example[1].get<std::size_t>()];
+      for (const json& part : {label[list_["lang"].get<std::string>()], example[0]}) {
+        line += " " + shell_quoted(part.get<std::string>());
+      }
+    }
+    for (const json& query : list_["queries"]) {
+      queries += " " + shell_quoted(query[0].get<std::string>());
+    }
+    return line + " | " +
+           subject_.command(
+               "classify --json --by mean --center --truncate right --examples /dev/stdin", {}) +
+           queries;
+  }
+
   ordered_json classify(const TextVectors& texts, std::size_t first, std::size_t place,
                         std::size_t label) const {
     ordered_json cosines = ordered_json::array();
@@ -162,11 +181,12 @@ class Uses {
   std::vector<float>& vectors_;
 };
 
-ordered_json generation(const Subject& subject, const json& list) {
+// Nothing where the prompt fills the context.
+void add_generation(ordered_json& runs, const Subject& subject, const json& list) {
   const std::string prompt = list["prompt"];
   const std::size_t context = subject.model.config().n_positions;
   std::vector<TokenId> ids = subject.tokenizer.encode(prompt);
-  if (ids.size() >= context) return nullptr;
+  if (ids.size() >= context) return;
   const std::size_t prompt_tokens = ids.size();
   GenerateOptions options;
   // What follows is recorded in one pass over prompt and continuation, which must fit together.
@@ -197,19 +217,19 @@ ordered_json generation(const Subject& subject, const json& list) {
   }
   ordered_json by_id = ordered_json::object();
   for (const TokenId id : seen) by_id[std::to_string(id)] = token_json(subject.tokenizer, id);
-  return {
-      {"lang", list["lang"]},
-      {"command",
-       subject.command(fmt::format("generate --max-tokens {} --temperature {} --top-k {} --seed {}",
+  runs.push_back(
+      {{"lang", list["lang"]},
+       {"command", subject.command(
+                       fmt::format("generate --max-tokens {} --temperature {} --top-k {} --seed {}",
                                    options.max_tokens, kTemperature, kTopK, kSeed),
                        {prompt})},
-      {"prompt", prompt},
-      {"prompt_tokens", tokens_json(subject.tokenizer, std::span(ids).first(prompt_tokens))},
-      {"seed", kSeed},
-      {"temperature", kTemperature},
-      {"top_k", kTopK},
-      {"tokens", std::move(tokens)},
-      {"tokens_by_id", std::move(by_id)}};
+       {"prompt", prompt},
+       {"prompt_tokens", tokens_json(subject.tokenizer, std::span(ids).first(prompt_tokens))},
+       {"seed", kSeed},
+       {"temperature", kTemperature},
+       {"top_k", kTopK},
+       {"tokens", std::move(tokens)},
+       {"tokens_by_id", std::move(by_id)}});
 }
 
 }  // namespace
@@ -219,7 +239,8 @@ void add_uses(Document& document, const Subject& subject, const json& examples) 
   const json& lists = examples["uses"];
   ordered_json& chapter = document.json["uses"];
   const std::string first = lists[0]["queries"][0][0];
-  chapter = {{"command", subject.command("embed --json --unit text --pool mean", {first})},
+  chapter = {{"command",
+              subject.command("embed --json --unit text --pool mean --truncate right", {first})},
              {"layer", "final"},
              {"texts", ordered_json::array()},
              {"vectors", nullptr},
@@ -232,7 +253,7 @@ void add_uses(Document& document, const Subject& subject, const json& examples) 
     Uses uses(document, subject, list, vectors);
     uses.add_classification();
     uses.add_search();
-    if (subject.has_logits()) chapter["generation"].push_back(generation(subject, list));
+    if (subject.has_logits()) add_generation(chapter["generation"], subject, list);
   }
   const std::size_t count = chapter["texts"].size();
   document.put("/uses/vectors", {{count, cols}, {}, std::move(vectors)});

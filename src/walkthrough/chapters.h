@@ -26,7 +26,7 @@ void add_contexts(Document& document, const Subject& subject, const nlohmann::js
 void add_uses(Document& document, const Subject& subject, const nlohmann::json& examples);
 void add_cost(Document& document, const Subject& subject);
 
-// All of them. The subject's text has a token or more.
-Document make_document(const Subject& subject);
+// All of them; without the cost nothing is measured. The subject's text has a token or more.
+Document make_document(const Subject& subject, bool with_cost = true);
 
 }  // namespace glassgpt::walkthrough

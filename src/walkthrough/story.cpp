@@ -280,12 +280,19 @@ class Story {
     show(rows);
   }
 
+  // The model's own, and the other kind beside them.
   void positions() {
     const std::string own = string(json_["positions"]["own"]);
-    const ordered_json& data = json_["positions"][own];
-    say(text_("positions.own", {{"kind", text_("positions." + own)},
-                                {"source", string(data["source"])},
-                                {"count", data["n_positions"].dump()}}));
+    position_table("positions.own", own);
+    const std::string other = own == "learned" ? "sinusoidal" : "learned";
+    if (!json_["positions"][other].is_null()) position_table("positions.other", other);
+  }
+
+  void position_table(const std::string& key, const std::string& kind) {
+    const ordered_json& data = json_["positions"][kind];
+    say(text_(key, {{"kind", text_("positions." + kind)},
+                    {"source", string(data["source"])},
+                    {"count", data["n_positions"].dump()}}));
     Table rows =
         table({kRight, kRight, kRight, kLeft}, {"distance", "mean_dot", "mean_cosine", ""});
     for (std::size_t d = 0; d < data["distance"].size(); d = d == 0 ? 1 : 2 * d) {
@@ -377,13 +384,32 @@ class Story {
       Table rows = table({kLeft, kRight, kRight, kRight, kRight, kRight, kRight},
                          {"layer", "cosine", "angle", "random", "centred", "angle", "random"});
       for (const auto& [layer, one] : word["layers"].items()) {
-        rows.add_row({layer, three(one["cosine"]), degrees(one["angle"]),
-                      three(one["random_pairs"]), three(one["centred_cosine"]),
-                      degrees(one["centred_angle"]), three(one["centred_random_pairs"])});
+        rows.add_row({layer == "final" ? text_("layer.final") : layer, three(one["cosine"]),
+                      degrees(one["angle"]), three(one["random_pairs"]),
+                      three(one["centred_cosine"]), degrees(one["centred_angle"]),
+                      three(one["centred_random_pairs"])});
       }
       show(rows);
       out_ += fmt::format("  $ {}\n\n", string(word["command"]));
+      near_tokens(word, "a", "A");
+      near_tokens(word, "b", "B");
     }
+  }
+
+  // The nearest tokens of other sentences, by the last layer.
+  void near_tokens(const ordered_json& word, const char* side, const char* name) {
+    static constexpr std::size_t kShown = 4;
+    const ordered_json& sentences = json_["contexts"]["pool"]["sentences"];
+    const ordered_json& list = word["neighbours"][side].back();
+    say(text_("contexts.nearest", {{"word", string(word["word"])}, {"name", name}}));
+    Table rows = table({kRight, kLeft, kLeft}, {"cosine", "token", "sentence"});
+    for (std::size_t i = 0; i < std::min(kShown, list.size()); ++i) {
+      const ordered_json& sentence = sentences[list[i]["sentence"].get<std::size_t>()];
+      rows.add_row({three(list[i]["cosine"]),
+                    readable(sentence["tokens"][list[i]["token"].get<std::size_t>()]),
+                    cli::readable_excerpt(string(sentence["text"]), 60)});
+    }
+    show(rows);
   }
 
   void uses() {
@@ -404,12 +430,16 @@ class Story {
       show(rows);
     }
     for (const auto& one : data["generation"]) {
-      if (one.is_null() || !is_own_language(one)) continue;
+      if (!is_own_language(one)) continue;
       std::string bytes;
       for (const auto& token : one["tokens"]) bytes += string(token["text"]);
       say(text_("uses.prompt", {{"prompt", string(one["prompt"])}}));
       say(cli::readable_excerpt(bytes, 400));
       out_ += fmt::format("  $ {}\n\n", string(one["command"]));
+    }
+    if (json_["model"]["bundled"] == true) {
+      say(text_.of_page("uses.limits", {{"parameters", json_["model"]["parameters"].dump()}}));
+      out_ += "\n";
     }
   }
 
@@ -461,6 +491,36 @@ class Story {
                     fmt::format("{:.0f}%", 100 * sum.least_ms / ms)});
     }
     show(rows);
+    if (data["implementations"].size() > 1) implementations(data);
+  }
+
+  // The same pass by each implementation of the matrix products: three columns for each.
+  void implementations(const ordered_json& data) {
+    const ordered_json& list = data["implementations"];
+    say(text_("cost.compared"));
+    std::vector<std::string> head = {text_("column.stage")}, total = {text_("cost.whole")};
+    for (const auto& one : list) {
+      head.insert(head.end(),
+                  {string(one["gemm"]) + " " + text_("column.ms"), text_("column.rate"), "%"});
+      total.insert(total.end(), {three(one["median_ms"]), "", ""});
+    }
+    std::vector<Table::Align> columns(head.size(), kRight);
+    columns[0] = kLeft;
+    Table rows(columns);
+    rows.add_row(std::move(head));
+    for (std::size_t i = 0; i < list[0]["stages"].size(); ++i) {
+      std::vector<std::string> row = {string(list[0]["stages"][i]["name"])};
+      for (const auto& one : list) {
+        const ordered_json& stage = one["stages"][i];
+        row.insert(row.end(),
+                   {three(stage["ms"]), fmt::format("{:.1f}", double{stage["gflops_per_second"]}),
+                    fmt::format("{:.0f}", double{stage["percent_of_roof"]})});
+      }
+      rows.add_row(std::move(row));
+    }
+    rows.add_row(std::move(total));
+    show(rows);
+    out_ += fmt::format("  $ {}\n", string(data["compare_command"]));
   }
 
   const Document& document_;

@@ -20,6 +20,16 @@ const std::string& find(const nlohmann::json& texts, const std::string& key) {
   return at->get_ref<const std::string&>();
 }
 
+std::string filled(std::string text, const StoryText::Places& places) {
+  for (const auto& [name, value] : places) {
+    const std::string place = std::string("{") + name + "}";
+    for (std::size_t at = 0; (at = text.find(place, at)) != std::string::npos; at += value.size()) {
+      text.replace(at, place.size(), value);
+    }
+  }
+  return text;
+}
+
 // Punctuation that Chinese does not begin a line with.
 bool must_not_begin(std::string_view character) {
   static constexpr std::string_view kClosing[] = {"，", "。", "、", "；", "：", "？",
@@ -57,20 +67,13 @@ StoryText::StoryText(std::string_view language)
       page_(read_texts("page/text/" + language_ + ".json")) {}
 
 std::string StoryText::operator()(const std::string& key, const Places& places) const {
-  std::string text = find(own_, key);
-  for (const auto& [name, value] : places) {
-    const std::string place = std::string("{") + name + "}";
-    for (std::size_t at = 0; (at = text.find(place, at)) != std::string::npos; at += value.size()) {
-      text.replace(at, place.size(), value);
-    }
-  }
-  return text;
+  return filled(find(own_, key), places);
 }
 
-std::string StoryText::of_page(const std::string& key) const {
+std::string StoryText::of_page(const std::string& key, const Places& places) const {
   std::string text = find(page_, key);
   std::erase_if(text, [](char c) { return c == '*' || c == '`'; });
-  return text;
+  return filled(std::move(text), places);
 }
 
 std::string wrapped(std::string_view text, std::size_t columns, std::string_view indent) {

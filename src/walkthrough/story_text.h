@@ -20,7 +20,7 @@ class StoryText {
   // The text of that key, with its {places} filled. A key that neither file has is a logic_error.
   std::string operator()(const std::string& key, const Places& places = {}) const;
   // The page's, without its marks for stress and code.
-  std::string of_page(const std::string& key) const;
+  std::string of_page(const std::string& key, const Places& places = {}) const;
 
  private:
   std::string language_;

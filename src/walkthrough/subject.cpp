@@ -3,13 +3,25 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <system_error>
 
 #include "cli/json_text.h"
 #include "cli/utf8.h"
+#include "kernels/dispatch.h"
 
 namespace glassgpt::walkthrough {
 
 using nlohmann::ordered_json;
+
+namespace {
+
+bool is_set(const char* variable) {
+  const char* value = std::getenv(variable);
+  return value != nullptr && *value != '\0';
+}
+
+}  // namespace
 
 std::string shell_quoted(std::string_view bytes) {
   const bool plain = is_valid_utf8(bytes) && std::none_of(bytes.begin(), bytes.end(), [](char c) {
@@ -31,15 +43,35 @@ std::string shell_quoted(std::string_view bytes) {
   return out + "'";
 }
 
-std::string Subject::command(std::string_view words,
-                             std::initializer_list<std::string_view> texts) const {
+std::string Subject::command(std::string_view words, std::initializer_list<std::string_view> texts,
+                             bool with_gemm) const {
+  // The environment's wishes too: whoever runs the command may have another.
+  const bool threads_wanted = common.threads > 0 || is_set("GLASSGPT_THREADS");
+  const int threads = common.threads > 0 ? common.threads : default_threads();
+  const bool isa_wanted = !common.isa.empty() || is_set("GLASSGPT_ISA");
   std::string line = fmt::format("glassgpt {}", words);
-  if (!common.model.empty()) line += " -m " + shell_quoted(common.model);
+  if (!common.model.empty() || !is_bundled(directory, "mini")) {
+    line += " -m " + shell_quoted(directory.string());
+  }
+  if (threads_wanted) line += fmt::format(" --threads {}", threads);
+  if (isa_wanted) line += fmt::format(" --isa {}", kernels::active_kernels().isa);
+  if (with_gemm && common.gemm != "auto") line += " --gemm " + common.gemm;
+  if (common.dtype != "f32") line += " --dtype " + common.dtype;
   const bool dashes = std::any_of(texts.begin(), texts.end(),
                                   [](std::string_view t) { return !t.empty() && t[0] == '-'; });
   if (dashes) line += " --";
   for (const std::string_view argument : texts) line += " " + shell_quoted(argument);
   return line;
+}
+
+std::string Subject::reference_option() const {
+  return reference.empty() ? "" : " --reference " + shell_quoted(reference);
+}
+
+bool is_bundled(const std::filesystem::path& directory, const char* name) {
+  const std::filesystem::path bundled = cli::bundled_model(name);
+  std::error_code error;
+  return !bundled.empty() && std::filesystem::equivalent(directory, bundled, error);
 }
 
 ordered_json text_json(std::string_view bytes) {

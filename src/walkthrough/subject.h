@@ -46,11 +46,18 @@ struct Subject {
   bool has_logits() const noexcept { return !recording.logits.values.empty(); }
   std::string_view token(std::size_t t) const { return tokenizer.token_bytes(encoding.ids[t]); }
 
-  // "glassgpt WORDS -m DIR 'TEXT' ..." as a shell takes it; the model is named if it is not the
-  // default.
-  std::string command(std::string_view words, std::initializer_list<std::string_view> texts) const;
+  // "glassgpt WORDS OPTIONS 'TEXT' ..." as a shell takes it, to print this run's numbers: the
+  // options are those of the run, and the model is named unless it is the default. `profile
+  // --compare` names its products itself and takes no --gemm.
+  std::string command(std::string_view words, std::initializer_list<std::string_view> texts,
+                      bool with_gemm = true) const;
   std::string command(std::string_view words) const { return command(words, {text}); }
+  // " --reference FILE", or nothing.
+  std::string reference_option() const;
 };
+
+// Whether a folder is the bundled model of that name, however its path is written.
+bool is_bundled(const std::filesystem::path& directory, const char* name);
 
 // Between single quotes; with bytes that a terminal could not show in the form $'...'.
 std::string shell_quoted(std::string_view bytes);

@@ -3,13 +3,25 @@
 #include "walkthrough/resources.h"
 
 namespace glassgpt::walkthrough {
+namespace {
 
-Document make_document(const Subject& subject) {
+// What prints the whole document again.
+std::string own_command(const Subject& subject) {
+  std::string words = "walkthrough --json";
+  if (const ReaderContexts& own = subject.contexts; !own.word.empty()) {
+    words += " --word " + shell_quoted(own.word) + " --contexts " + shell_quoted(own.a) + " " +
+             shell_quoted(own.b);
+  }
+  return subject.command(words + subject.reference_option());
+}
+
+}  // namespace
+
+Document make_document(const Subject& subject, bool with_cost) {
   const nlohmann::json examples = io::parse_json(resource("examples.json"), "examples.json");
   Document document;
-  document.json = {{"schema", 1},
-                   {"glassgpt", GLASSGPT_VERSION},
-                   {"command", subject.command("walkthrough --json")}};
+  document.json = {
+      {"schema", 1}, {"glassgpt", GLASSGPT_VERSION}, {"command", own_command(subject)}};
   add_text(document, subject);
   add_model(document, subject);
   add_counts(document, examples);
@@ -24,7 +36,7 @@ Document make_document(const Subject& subject) {
   add_layers(document, subject);
   add_contexts(document, subject, examples);
   add_uses(document, subject, examples);
-  add_cost(document, subject);
+  if (with_cost) add_cost(document, subject);
   return document;
 }
 

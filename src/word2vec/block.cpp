@@ -13,7 +13,7 @@ constexpr std::uint32_t kNone = std::numeric_limits<std::uint32_t>::max();
 constexpr std::size_t kAhead = 8;
 // A negative that is the true word, or was drawn already, is drawn anew so often.
 constexpr int kTries = 8;
-// Of so many windows one is looked at for the loss.
+// Of so many windows of a block the first is looked at for the loss.
 constexpr std::uint64_t kLossEvery = 16;
 
 void ask_for(const float* row, std::size_t floats) noexcept {
@@ -151,7 +151,8 @@ void BlockTrainer::learn_window(float rate, BlockResult& result) {
     for (std::size_t n = 0; n < count; ++n) outputs[n] = result.d_output.row(targets_[first + n]);
     setting_.kernels.skip_gram(inputs_.size(), count, result.d_input.stride(), inputs, outputs,
                                first == 0, rate, errors);
-    if (windows_ % kLossEvery != 0) continue;
+    // They are counted from 1: a block has a first one, however few it has.
+    if (windows_ % kLossEvery != 1) continue;
     for (std::size_t b = 0; b < inputs_.size(); ++b) {
       for (std::size_t n = 0; n < count; ++n) {
         const double error = std::fabs(static_cast<double>(errors[b * count + n]));

@@ -91,6 +91,7 @@ TEST_F(Word2VecCommand, TellsWhatItDid) {
   EXPECT_EQ(told["file"], path("words.vec"));
   EXPECT_GT(told["words_per_second"], 0);
   EXPECT_LT(told["loss"], 6 * std::log(2.0));
+  EXPECT_GT(told["loss"], 0);
   const ProgramRun run =
       run_glassgpt({"word2vec", "--dim", "4", "--epochs", "1", "-o", path("again"), file_});
   EXPECT_EQ(run.code, 0);

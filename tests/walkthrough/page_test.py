@@ -6,6 +6,7 @@ usage: page_test.py GLASSGPT CHROMIUM CHROMEDRIVER [unittest arguments]
 import json
 import math
 import pathlib
+import re
 import struct
 import sys
 import tempfile
@@ -20,6 +21,8 @@ TEXT = "The bank of the river, and 他把钱存进了银行。 She said <b>\"no\
 LANGUAGES = {"en": "en", "zh": "zh-CN"}
 CHAPTERS = 11
 PICTURES = ("canvas", "svg", "table", ".board .token")
+# A key or a place that nobody filled would show as such.
+NOT_FILLED = r"\{[a-z_]+\}|\bundefined\b|\bNaN\b|\[object"
 OWN_COUNT = "#chapter-1 tbody tr:first-child td:last-child input"
 
 
@@ -80,9 +83,7 @@ class Frame(Page):
                     self.assertTrue(self.browser.text(self.chapter(i, ".try span")).strip())
                     commands = self.browser.texts(self.chapter(i, ".command code"))
                     self.assertTrue(any(text.startswith("glassgpt ") for text in commands), title)
-                # A key or a place that nobody filled would show as such.
-                shown = self.browser.script("return document.body.innerText")
-                self.assertNotRegex(shown, r"\{[a-z_]+\}|\bundefined\b|\bNaN\b|\[object")
+                self.assertNotRegex(self.browser.script("return document.body.innerText"), NOT_FILLED)
 
     def test_the_language_changes_while_reading_and_the_state_stays(self):
         self.browser.open(self.page, "en")
@@ -94,12 +95,55 @@ class Frame(Page):
         self.browser.click("[data-language=en]")
         self.assertNotRegex(self.browser.text(self.chapter(1, "h2")), "[\u4e00-\u9fff]")
 
+    def test_examples_are_in_the_readers_language_until_one_is_chosen(self):
+        choices = ("#chapter-9 .tools", "#chapter-10 .tools:has([data-act=next])")
+        chosen = lambda: [self.browser.text(f"{group} [aria-checked=true]") for group in choices]
+        self.browser.open(self.page, "en")
+        self.assertEqual(chosen(), ["bank", "The river"])
+        self.browser.click("[data-language=zh]")
+        self.assertEqual(chosen(), ["苹果", "北京"])
+        self.browser.click(f"{choices[0]} [data-value='0']")
+        self.browser.click(f"{choices[1]} [data-value='0']")
+        self.assertEqual(chosen(), ["bank", "The river"])
+        self.browser.click("[data-language=en]")
+        self.browser.click("[data-language=zh]")
+        self.assertEqual(chosen(), ["bank", "The river"])
+
+    def test_every_chapter_names_the_command_that_prints_all_and_chinese_names_its_layers(self):
+        self.browser.open(self.page, "zh")
+        whole = self.data("command")
+        for i in range(1, CHAPTERS + 1):
+            self.assertEqual(self.browser.texts(self.chapter(i, "> .source .printed code"))[-1], whole)
+        self.browser.keys("#chapter-8 .stream canvas", *[Keys.ARROW_DOWN] * (self.data("model.n_layer") + 1))
+        self.assertTrue(self.browser.text("#chapter-8 .stream .readout").startswith("最后的归一化之后，第 0 维："))
+        self.assertTrue(self.browser.text("#chapter-9 .angles").startswith("最后的归一化之后："))
+
     def test_nothing_comes_from_elsewhere(self):
         self.browser.open(self.page)
         self.assertEqual(self.browser.probe("requests"), [])
         source = self.page.read_text(encoding="utf-8")
+        # All but the data, in which the reader's text may say anything.
+        source, data = re.subn(r'<script type="application/json" id="walkthrough-data">.*?</script>', "", source, flags=re.S)
+        self.assertEqual(data, 1)
+        self.assertIn("glass.chapter(", source)
         for mark in ("src=", "@import", "fetch(", "XMLHttpRequest", "url(http"):
-            self.assertNotIn(mark, source.split('id="walkthrough-data"')[0])
+            self.assertNotIn(mark, source)
+
+    def test_a_page_of_a_tiny_model_has_its_vocabulary_and_no_gaps(self):
+        folder = pathlib.Path(self.folder.name)
+        corpus, shape, tokenizer, model = (folder / name for name in ("corpus.txt", "shape.json", "tokenizer", "tiny"))
+        corpus.write_text("".join(f"The cat sat on mat {i}.\n\n猫坐在垫子上{i * i}。\n\n" for i in range(60)), encoding="utf-8")
+        shape.write_text(json.dumps({"model_type": "gpt2", "vocab_size": 300, "n_positions": 16, "n_embd": 24, "n_layer": 2,
+                                     "n_head": 2, "position_encoding": "learned"}))
+        run(GLASSGPT, "train-tokenizer", "--vocab-size", "300", "--min-frequency", "1", "-o", str(tokenizer), str(corpus))
+        run(GLASSGPT, "train", "--corpus", str(corpus), "--tokenizer", str(tokenizer), "--config", str(shape), "-o", str(model),
+            "--steps", "1", "--batch-tokens", "64")
+        page = model / "page.html"
+        run(GLASSGPT, "walkthrough", "-m", str(model), "-o", str(page), "--", "The cat")
+        for language in LANGUAGES:
+            self.browser.open(page, language)
+            self.assertRegex(self.browser.text("#chapter-2 .slider output"), r"^300\b")
+            self.assertNotRegex(self.browser.script("return document.body.innerText"), NOT_FILLED)
 
     def test_it_fits_phones_and_desktops_in_light_and_dark(self):
         for width, height in ((360, 740), (768, 1024), (1440, 900)):
@@ -252,6 +296,19 @@ class Numbers(Page):
         self.browser.click("#chapter-11 [data-value=each]")
         self.assertEqual(len(self.browser.all("#chapter-11 .costs tbody tr")), len(stages))
 
+    def test_the_implementations_are_compared_by_what_the_bars_show(self):
+        self.browser.open(self.page)
+        implementations = self.data("cost.implementations")
+        for measure, field, decimals in (("ms", "ms", 4), ("gflops", "gflops_per_second", 1), ("roof", "percent_of_roof", 0)):
+            self.browser.click(f"#chapter-11 [data-value={measure}]")
+            rows = len(self.browser.all(".compared tbody tr"))
+            self.assertEqual(rows, len(implementations[0]["stages"]))
+            for place, one in enumerate(implementations):
+                shown = self.browser.texts(f".compared tbody td:nth-of-type({place + 1})")
+                # Halves may be rounded up or down.
+                for text, stage in zip(shown, one["stages"]):
+                    self.assertAlmostEqual(number(text.replace("–", "0")), stage[field], delta=0.501 * 10 ** -decimals)
+
 
 class Playing(Page):
     """What the reader does, and what answers."""
@@ -293,6 +350,8 @@ class Playing(Page):
             self.assertTrue(self.browser.text(".updates tbody th").startswith(trace["words"][update["word"]]))
             self.assertEqual(self.browser.text(".sentence .center"), trace["words"][update["word"]])
             self.assertEqual(self.browser.text(".sentence .context"), trace["words"][update["targets"][0]["word"]])
+        epoch = lambda: int(re.match(r"Epoch (\d+): ", self.browser.text("#chapter-3 .loss")).group(1))
+        self.assertEqual(epoch(), 1)
         start = self.browser.text(".together")
         self.browser.click("[data-act=run]")
         slider, deadline = "#chapter-3 input[type=range]", time.time() + 120
@@ -302,6 +361,14 @@ class Playing(Page):
         same, other = (number(text) for text in self.browser.texts(".together em"))
         self.assertNotEqual(self.browser.text(".together"), start)
         self.assertGreater(same, other + 0.3)
+        # The chart's cursor is where the slider is, after a change of language too, and tells what it points at.
+        self.assertEqual(epoch(), trace["epochs"])
+        self.browser.click("[data-language=zh]")
+        self.browser.click("[data-language=en]")
+        self.assertEqual(epoch(), trace["epochs"])
+        self.browser.keys("#chapter-3 .chart", Keys.ARROW_LEFT)
+        self.assertEqual(epoch(), trace["epochs"] - 1)
+        self.assertEqual(number(self.browser.text("#chapter-3 .loss em")), round(trace["loss"][-2], 3))
 
     def test_words_of_the_readers_own_are_answered_from_the_pages_vectors(self):
         self.browser.open(self.page)
@@ -343,6 +410,13 @@ class Playing(Page):
         self.assertEqual(len(self.browser.all(".formation [data-word]")), 4)
         self.browser.click(".formation [data-value='1']")
         self.assertIn("dog", self.browser.text(".formation .columns h3"))
+        # Without a pointer: words are buttons, and the chart has a cursor that tells what it points at.
+        self.browser.keys(".formation .chip:nth-child(2)", Keys.ENTER)
+        self.assertIn("cat", self.browser.text(".formation .columns h3"))
+        self.assertEqual(self.browser.text(".formation .chip[aria-pressed=true]"), "cat")
+        self.browser.keys(".formation .chart", Keys.ARROW_RIGHT)
+        self.assertEqual(self.browser.texts(".formation .readout em"), ["1.00", f"{MINUS}1.00"])
+        self.assertIn("step 70", self.browser.text(".formation .readout"))
 
     def test_typed_text_is_tokenized_as_the_program_does_it(self):
         self.browser.open(self.page)
@@ -361,6 +435,11 @@ class Playing(Page):
         self.assertEqual(count(), len(TEXT.encode()))
         self.browser.set_value("#chapter-4 input[type=range]", 1)
         self.assertLess(count(), len(TEXT.encode()))
+        # The rule is named by the rank that the command prints.
+        steps = [step for piece in run_json(GLASSGPT, "tokenize", "--json", "--merges", "--", TEXT)["pieces"]
+                 for step in piece["steps"]]
+        first = min(steps, key=lambda step: step["rank"])
+        self.assertIn(f"rank {first['rank']:,}:", self.browser.text("#chapter-4 .readout"))
         self.browser.set_value("#chapter-4 input[type=range]", 9999)
         self.assertEqual(count(), tokens)
 
@@ -390,6 +469,29 @@ class Playing(Page):
             self.browser.keys("#chapter-7 .products canvas", Keys.ARROW_RIGHT)
         dot = self.browser.text("#chapter-7 .products .formula").split("=")[1].split("×")[0]
         self.assertAlmostEqual(total, number(dot), delta=0.0005 * size + 0.0001)
+
+    def test_each_row_of_the_mixture_is_its_weight_times_its_value(self):
+        taps = run_json(GLASSGPT, "embed", "--json", "--layers", "0", "--taps", "v", "--", TEXT)["taps"]
+        self.browser.open(self.page)
+        layer, head, size = self.data("attention.start.layer"), self.data("attention.start.head"), self.data("model.head_dim")
+        query = len(self.data("text.ids")) - 1
+        self.browser.click(f"#chapter-7 .token[data-index='{query}']")
+        weights = [self.browser.probe("weight", query, key) for key in range(query + 1)]
+        values = [row[head * size] for row in taps[f"v_{layer:02d}"]]
+        order = sorted(range(query + 1), key=lambda key: -weights[key])
+        shown = []
+        for _ in range(8):
+            self.browser.keys("#chapter-7 .mixing canvas", Keys.ARROW_UP)
+            shown.insert(0, self.browser.text("#chapter-7 .mixing .readout").split(", ", 1)[1])
+        # Six keys and the rest of them: the eighth key press has nowhere to go.
+        self.assertEqual(shown[0], shown[1])
+        for text, key in zip(shown[1:7], order):
+            weight, value, product = re.fullmatch(r"dimension 0: (\S+) × (\S+) = (\S+)", text).groups()
+            self.assertAlmostEqual(number(weight), weights[key], delta=0.0006)
+            self.assertAlmostEqual(number(value), values[key], delta=0.0006)
+            self.assertAlmostEqual(number(product), weights[key] * values[key], delta=0.0002)
+        rest = sum(weights[key] * values[key] for key in order[6:])
+        self.assertAlmostEqual(number(shown[7].split(" = ")[1]), rest, delta=0.0005)
 
     def test_the_arrow_keys_walk_a_matrix_and_say_where(self):
         self.browser.open(self.page)
@@ -450,6 +552,8 @@ class Large(unittest.TestCase):
                 browser.open(page)
                 print(f"\n256 tokens: {page.stat().st_size / 1e6:.1f} MB, open after {time.time() - start:.2f} s")
                 self.assertEqual(len(browser.all(".opening .token")), 256)
+                # A small picture has fewer cells than the head has weights: each is the largest of its own.
+                self.assertEqual(browser.probe("dim_thumbnails"), [])
                 for act in ("choose_a_token", "hover_a_matrix", "change_the_head", "change_the_language"):
                     times = sorted(browser.probe("times", act))
                     print(f"  {act.replace('_', ' ')}: median {times[4]:.1f} ms, worst {times[-1]:.1f} ms")

@@ -225,6 +225,38 @@ TEST(WalkthroughStory, LinesBreakBetweenChineseCharactersButNotBeforePunctuation
   EXPECT_EQ(wrapped("说：“好”。", 6, ""), "说：\n“好”。\n");
 }
 
+// A GPT reads from left to right: what stands behind a word cannot change its vector.
+TEST(WalkthroughExamples, TheWordEndsItsSentence) {
+  const json examples = json::parse(resource("examples.json"));
+  ASSERT_EQ(examples["contexts"].size(), 2u);
+  for (const json& example : examples["contexts"]) {
+    const std::string word = example["word"];
+    std::vector<std::string> texts = {example["a"], example["b"]};
+    std::vector<std::size_t> of_sense(example["names"].size(), 0);
+    for (const json& sentence : example["sentences"]) {
+      texts.push_back(sentence[0]);
+      ++of_sense.at(sentence[1]);
+    }
+    for (const std::string& text : texts) {
+      const std::size_t at = text.find(word);
+      ASSERT_NE(at, std::string::npos) << text;
+      EXPECT_GT(at, 8u) << text;
+      const std::string behind = text.substr(at + word.size());
+      EXPECT_TRUE(behind == "." || behind == "。") << text;
+    }
+    for (const std::size_t count : of_sense) EXPECT_GE(count, 4u) << word;
+  }
+}
+
+TEST(WalkthroughSubject, TheBundledModelIsKnownByAnyPathToIt) {
+  const std::filesystem::path bundled = GLASSGPT_SOURCE_DIR "/weights/mini";
+  EXPECT_TRUE(is_bundled(bundled, "mini"));
+  EXPECT_TRUE(is_bundled(bundled / ".." / "mini" / "", "mini"));
+  EXPECT_TRUE(is_bundled(std::filesystem::relative(bundled), "mini"));
+  EXPECT_FALSE(is_bundled(bundled, "mini-learned"));
+  EXPECT_FALSE(is_bundled("nowhere", "mini"));
+}
+
 TEST(WalkthroughSubject, CommandsCanBePastedIntoAShell) {
   EXPECT_EQ(shell_quoted("it's"), R"('it'\''s')");
   EXPECT_EQ(shell_quoted("银行 $HOME `x`"), "'银行 $HOME `x`'");

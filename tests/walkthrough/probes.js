@@ -73,6 +73,31 @@ window.probes = (() => {
       const {weights, start} = glass.data.attention;
       return glass.tensor(weights).row(start.layer, start.head, row)[col];
     },
+    // Heads whose small picture is paler somewhere than a weight that lies there.
+    dim_thumbnails: () => {
+      const {weights} = glass.data.attention, tensor = glass.tensor(weights);
+      const count = glass.data.text.ids.length, palette = glass.draw.palette("share").map(String);
+      // Shades that look alike have one colour, and the place of the first of them.
+      const shades =
+        new Map([...palette.entries()].reverse().map(([shade, colour]) => [colour, shade]));
+      return all(".thumb").map((button) => button.dataset.head).filter((name) => {
+        const [layer, head] = name.split(".").map(Number);
+        const canvas = document.querySelector(`[data-head='${name}'] canvas`),
+              {width, height} = canvas;
+        const {data} = canvas.getContext("2d").getImageData(0, 0, width, height);
+        for (let row = 0; row < count; row++) {
+          const wanted = tensor.row(layer, head, row);
+          for (let col = 0; col <= row; col++) {
+            const at =
+              4 * (Math.floor((row * height) / count) * width + Math.floor((col * width) / count));
+            const shade = shades.get(String([data[at], data[at + 1], data[at + 2]]));
+            const least = shades.get(palette[Math.round(255 * Math.sqrt(wanted[col]))]);
+            if (!(shade >= least)) return true;
+          }
+        }
+        return false;
+      });
+    },
     checks: () => glass.chapters.map((chapter) => [chapter.id, glass.check_summary(chapter.id)]),
     // Milliseconds of eight of the reader's acts, the page laid out again included.
     times: (act) => Array.from({length: 8},

@@ -7,9 +7,7 @@
 
 #include "../cli/program.h"
 #include "data.h"
-#include "io/json.h"
 #include "walkthrough/chapters.h"
-#include "walkthrough/resources.h"
 
 namespace glassgpt::testing {
 
@@ -31,24 +29,7 @@ class Exporter {
                                  contexts, "",         progress_, {},         {}};
     subject.encoding = tokenizer_.encode_with_spans(text);
     subject.recording = walkthrough::record(model_, subject.encoding.ids, common_.forward());
-    const auto examples = io::parse_json(walkthrough::resource("examples.json"), "examples.json");
-    walkthrough::Document document;
-    document.json = {{"command", "glassgpt walkthrough"}};
-    walkthrough::add_text(document, subject);
-    walkthrough::add_model(document, subject);
-    walkthrough::add_counts(document, examples);
-    walkthrough::add_one_hot(document, subject, examples);
-    walkthrough::add_skip_gram(document, examples);
-    walkthrough::add_corpora(document, examples);
-    walkthrough::add_bpe(document, subject, examples);
-    walkthrough::add_embedding(document, subject);
-    walkthrough::add_formation(document, subject, examples);
-    walkthrough::add_positions(document, subject);
-    walkthrough::add_attention(document, subject);
-    walkthrough::add_layers(document, subject);
-    walkthrough::add_contexts(document, subject, examples);
-    walkthrough::add_uses(document, subject, examples);
-    return document;
+    return walkthrough::make_document(subject, false);
   }
 
   // Every number exactly, read back from the JSON that users get.

@@ -98,6 +98,7 @@ TEST_F(Word2Vec, NeighboursAreOfTheSameTopicWhateverTheParts) {
     EXPECT_GT(topic_precision(summary.vectors), 0.95) << parts;
     // Six targets that are right by half at the start.
     EXPECT_LT(summary.loss, 0.8 * 6 * std::log(2.0)) << parts;
+    EXPECT_GT(summary.loss, 0) << parts;
   }
 }
 
@@ -148,6 +149,17 @@ TEST_F(Word2Vec, CountsWhatItWasGiven) {
   EXPECT_EQ(summary.counts, (std::vector<std::uint64_t>{3, 3, 2}));
   EXPECT_EQ(summary.words, 8u);
   EXPECT_EQ(summary.rare, 1u);
+}
+
+TEST_F(Word2Vec, TellsALossHoweverFewTheWindowsAre) {
+  std::ofstream(directory_ / "tiny.txt") << "a b\n";
+  Word2VecOptions options;
+  options.min_count = 1;
+  options.sample = 0;
+  const std::filesystem::path files[] = {directory_ / "tiny.txt"};
+  const Word2VecSummary summary = train_word2vec(files, options);
+  // The true word at the start of training: its probability is a half.
+  EXPECT_GE(summary.loss, 0.9 * std::log(2.0));
 }
 
 TEST_F(Word2Vec, ReportsProgressToTheEndAndStopsWhenToldTo) {

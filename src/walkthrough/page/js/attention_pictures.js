@@ -7,13 +7,19 @@ const {h, t, draw, attention} = glass;
 
 const thumbnail = (weights, layer, head) => {
   const count = weights.shape[2];
-  // Many tokens: no more pixels than the picture has, one weight in each.
-  const size = Math.min(count, 96), step = count / size;
-  const rows = Array.from({length: count}, (_, row) => weights.row(layer, head, row));
-  return draw.raster(size, size, (row, col) => {
-    const r = Math.floor(row * step), c = Math.floor(col * step);
-    return c > r ? null : rows[r][c];
-  }, "share", 1);
+  // Many tokens: no more pixels than the picture has, in each the largest of its weights. A sample
+  // of them would lose a head's narrow stripes.
+  const size = Math.min(count, 96);
+  const largest = new Float32Array(size * size),
+        block = Array.from({length: count}, (_, token) => Math.floor((token * size) / count));
+  for (let row = 0; row < count; row++) {
+    weights.row(layer, head, row).forEach((weight, col) => {
+      const at = block[row] * size + block[col];
+      if (weight > largest[at]) largest[at] = weight;
+    });
+  }
+  return draw.raster(
+    size, size, (row, col) => (col > row ? null : largest[row * size + col]), "share", 1);
 };
 const percents = ({self, previous, first, entropy_bits}) => ({
   self: glass.percent(self, 0),
@@ -239,22 +245,31 @@ attention.mixing_part = (view) => {
     const order = [...weights.keys()].sort((a, b) => weights[b] - weights[a]).slice(0, 6);
     const rest = weights.length - order.length;
     const part = (j, d) => weights[j] * values[j][d];
-    const rows = order.map(
-      (j) => ({name: `${glass.percent(weights[j], 0)} ${words[j]}`, value: (d) => part(j, d)}));
+    const left_over = (d) => out[d] - order.reduce((sum, j) => sum + part(j, d), 0);
+    const product = (j, d) => `${glass.number(weights[j], 3)} × ${glass.number(values[j][d], 3)}`;
+    // Each row: its name, its numbers, and where one of them comes from.
+    const rows = order.map((j) => ({
+      name: `${glass.percent(weights[j], 0)} ${words[j]}`,
+      value: (d) => part(j, d),
+      terms: (d) => product(j, d),
+    }));
     if (rest) {
-      rows.push({
-        name: t("attention.rest", {count: rest}),
-        value: (d) => out[d] - order.reduce((sum, j) => sum + part(j, d), 0),
-      });
+      const name = t("attention.rest", {count: rest});
+      rows.push({name, value: left_over, terms: () => t("attention.sum")});
     }
-    rows.push({name: t("attention.out"), value: (d) => out[d]});
-    const say = (_, d) => {
+    rows.push({
+      name: t("attention.out"),
+      value: (d) => out[d],
+      terms: (d) => {
+        const heaviest = order.slice(0, 3).map((j) => product(j, d));
+        return [...heaviest, ...(weights.length > 3 ? ["…"] : [])].join(" + ");
+      },
+    });
+    const say = (row, d) => {
       state.dimension = d;
-      const terms = order.slice(0, 3).map(
-        (j) => `${glass.number(weights[j], 3)} × ${glass.number(values[j][d], 3)}`);
-      if (weights.length > 3) terms.push("…");
+      const {name, value, terms} = rows[row];
       return t("attention.mix_cell",
-        {dimension: d, terms: terms.join(" + "), value: glass.number(out[d], 4)});
+        {row: name, dimension: d, terms: terms(d), value: glass.number(value(d), 4)});
     };
     glass.fill(element, h("h3", {}, t("attention.mixing", {query: words[query]})), strip({
       rows: rows.length,

@@ -3,7 +3,8 @@
 (function() {
 const {h, svg, t, vectors} = glass;
 const id = "one_hot";
-const initial = () => ({group: 0, pair: [0, 1], turn: -0.62, tilt: 0.42, size: 8192});
+const initial = () =>
+  ({group: 0, pair: [0, 1], turn: -0.62, tilt: 0.42, size: glass.data.one_hot.vocab_size});
 
 const words_of = (group) => {
   const {groups, groups_zh} = glass.data.one_hot;

@@ -187,26 +187,34 @@ const corpus = (trace) => h("div.corpus", {lang: lang_of(trace)},
                      trace.lang === "zh" ? "" : " "]))));
 
 // The mean loss of each epoch of a run.
-const loss_part = (trace) => {
-  const element = h("div", {});
+const loss_part = (trace, state) => {
+  const element = h("div", {}), line = h("p.readout.loss", {});
   let curve = null;
+  // The epoch of the last update that was done, from 0.
+  const epoch_now = () => Math.floor(Math.max(0, state.step - 1) / trace.updates_per_epoch);
   const show = (run) => {
     const sums = Array(trace.epochs).fill(0);
     run.terms.forEach((terms, s) => {
       sums[Math.floor(s / trace.updates_per_epoch)] += loss_of(terms) / trace.updates_per_epoch;
     });
+    const tell = (epoch) => glass.fill(line, glass.rich("skip_gram.loss_of_epoch", {
+      epoch: epoch + 1,
+      loss: glass.number(sums[epoch], 3),
+    }));
     curve = draw.chart({
       series: [{name: t("skip_gram.loss"), values: sums, colour: "accent"}],
       labels: sums.map((_, i) => String(i + 1)),
       label: t("skip_gram.loss_label"),
       height: 150,
       x_label: t("skip_gram.epoch"),
-      at: 0,
+      at: epoch_now(),
       low: 0,
+      moved: tell,
     });
-    glass.fill(element, h("p.note", {}, t("skip_gram.loss")), curve);
+    tell(epoch_now());
+    glass.fill(element, h("p.note", {}, t("skip_gram.loss")), curve, line);
   };
-  const move = (step) => curve.move(Math.floor(Math.max(0, step - 1) / trace.updates_per_epoch));
+  const move = () => curve.move(epoch_now());
   return {element, show, move};
 };
 
@@ -237,7 +245,7 @@ const figure = (root) => {
   const state = glass.chapter_state(id, initial);
   const trace = trace_of(glass.state.language), total = trace.updates;
   state.step = Math.min(state.step, total);
-  const holder = h("div", {}), loss = loss_part(trace), details = details_part(trace, state);
+  const holder = h("div", {}), loss = loss_part(trace, state), details = details_part(trace, state);
   let picture = null;
   const build = () => {
     const run = train(trace, rate_now());
@@ -249,7 +257,7 @@ const figure = (root) => {
     state.step = Math.max(0, Math.min(total, step));
     slider.set(state.step);
     picture.repaint();
-    loss.move(state.step);
+    loss.move();
   };
   const slider =
     glass.slider(t("skip_gram.step"), {min: 0, max: total, value: state.step}, glass.integer, go);

@@ -86,7 +86,7 @@ const board_part = () => {
       merge ? glass.rich("bpe.merge", {
         number: place,
         total: ranks.length,
-        rank: glass.integer(limit + 1),
+        rank: glass.integer(limit),
         left: name(merge.left),
         right: name(merge.right),
         merged: name(merge.merged),

@@ -29,17 +29,8 @@ const one_hot = (token) => draw.responsive("div.long_vector", (width) => {
     svg("text", {x: width - 6, y: 44, "text-anchor": "end"}, glass.integer(size - 1)));
 });
 
-const neighbours = (place) => {
-  const data = glass.data.embedding;
-  return h("div.bars.neighbours", {},
-    data.neighbours[place].map(
-      (other) => [h("span.name", {}, glass.token_span(other)),
-        h("span.track", {}, h("i.eased", {style: {width: `${100 * Math.max(0, other.cosine)}%`}})),
-        h("span.value", {},
-          `${glass.number(other.cosine, 3)}  ${
-            glass.degrees((Math.acos(Math.min(1, other.cosine)) * 180) / Math.PI)}`),
-  ]));
-};
+const neighbours = (place) => draw.cosine_bars(glass.data.embedding.neighbours[place].map(
+  (other) => [h("span.name", {}, glass.token_span(other)), other.cosine]));
 
 // Two principal components; the chosen token and its neighbours stand out.
 const map = (current) => draw.responsive("div.map", (width) => {

@@ -52,6 +52,7 @@ const figure = (root) => {
   const own = glass.tensor(data.sinusoidal.rows);
   const [count, width] = own.shape;
   state.position = Math.min(state.position, count - 1);
+  state.cell = state.cell.map((at, axis) => Math.min(at, own.shape[axis] - 1));
   const computed = Array.from({length: count}, (_, p) => vectors.sinusoid(p, width));
   const readout = h("p.readout", {"aria-live": "polite"});
   const tell = (row, col) => t("positions.cell", {
@@ -172,7 +173,7 @@ const figure = (root) => {
       x_label: t("positions.distance"),
     }),
       distance_line));
-  readout.textContent = tell(...state.cell.map((at, axis) => Math.min(at, own.shape[axis] - 1)));
+  readout.textContent = tell(...state.cell);
   show_products();
   say_distance(1);
 };

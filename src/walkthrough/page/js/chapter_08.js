@@ -19,9 +19,11 @@ const stream = () => {
     return (layer, col) => value(layer, col) / most[layer];
   };
   const readout = h("p.readout", {});
-  const name = (layer) => (layer + 1 === depth ? "final" : String(layer));
-  const tell = (layer, col) => t(
-    "layers.cell", {layer: name(layer), dimension: col, value: glass.number(value(layer, col), 4)});
+  const tell = (layer, col) => t("layers.cell", {
+    layer: glass.layer_name(layers.keys[layer]),
+    dimension: col,
+    value: glass.number(value(layer, col), 4),
+  });
   let at = [0, 0];
   const matrix = glass.matrix({
     rows: depth,
@@ -31,7 +33,7 @@ const stream = () => {
     cell: 8,
     height: 20,
     label: t("layers.matrix_label"),
-    row_labels: layers.keys,
+    row_labels: layers.keys.map(glass.layer_mark),
     hover: (row, col) => {
       at = [row, col];
       readout.textContent = tell(row, col);
@@ -58,9 +60,12 @@ const norms = () => {
     ];
     const line = h("p.readout", {});
     const say = (layer) => glass.fill(line,
-      layer === 0 ? t("layers.norm_0", {norm: glass.number(series[0].values[0], 2)}) :
+      layer === 0 ? t("layers.norm_0", {
+        layer: glass.layer_name("0"),
+        norm: glass.number(series[0].values[0], 2),
+      }) :
                     t("layers.norm", {
-                      layer,
+                      layer: glass.layer_name(String(layer)),
                       norm: glass.number(series[0].values[layer], 2),
                       attention: glass.number(series[1].values[layer], 2),
                       mlp: glass.number(series[2].values[layer], 2),

@@ -1,15 +1,15 @@
 // One word in two contexts.
 "use strict";
 (function() {
-const {h, svg, t, draw} = glass;
+const {h, svg, t, vectors, draw} = glass;
 const id = "contexts";
-// The reader's own word first; else the example in the reader's language.
+// Until one is chosen: the reader's own word first, else the example in the reader's language.
 const first_word = () => {
   const {words} = glass.data.contexts;
   if (words[0].reader) return 0;
   return Math.max(0, words.findIndex((word) => word.lang === glass.state.language));
 };
-const initial = () => ({word: first_word(), key: null, near: null});
+const initial = () => ({word: null, key: null, near: null});
 
 // A sentence to be read: what tokens have cut through is whole again.
 const sentence = (tokens, word, kind) => {
@@ -32,27 +32,25 @@ const lang_of = (word) => (word.lang === "zh" ? "zh-CN" : word.lang);
 const angles = (word, state) => {
   const keys = Object.keys(word.layers);
   const pick = (field) => keys.map((key) => word.layers[key][field]);
-  const as_angle = (cosines) =>
-    cosines.map((cosine) => (Math.acos(Math.max(-1, Math.min(1, cosine))) * 180) / Math.PI);
   const series = [
     {name: t("contexts.raw"), values: pick("angle"), colour: "accent"},
     {name: t("contexts.centred"), values: pick("centred_angle"), colour: "warm"},
     {
       name: t("contexts.random"),
-      values: as_angle(pick("random_pairs")),
+      values: pick("random_pairs").map(vectors.degrees),
       colour: "accent",
       dashed: true
     },
     {
       name: t("contexts.random_centred"),
-      values: as_angle(pick("centred_random_pairs")),
+      values: pick("centred_random_pairs").map(vectors.degrees),
       colour: "warm",
       dashed: true
     },
   ];
   const line = h("p.readout.angles", {"aria-live": "polite"});
   const say = (place) => glass.fill(line, glass.rich("contexts.at_layer", {
-    layer: keys[place],
+    layer: glass.layer_name(keys[place]),
     raw: glass.degrees(series[0].values[place]),
     centred: glass.degrees(series[1].values[place]),
     random: glass.degrees(series[2].values[place]),
@@ -62,7 +60,7 @@ const angles = (word, state) => {
   return [
     draw.legend(series), draw.chart({
       series,
-      labels: keys,
+      labels: keys.map(glass.layer_mark),
       label: t("contexts.angles"),
       at,
       low: 0,
@@ -128,7 +126,7 @@ const senses = (word) => {
                          }),
                          sentence(item.tokens, item.word, item.sense ? "b" : "a"))));
   const slider = glass.slider(t("layers.layer"), {min: 0, max: keys.length - 1, value: layer},
-    (place) => keys[place], (place) => {
+    (place) => glass.layer_mark(keys[place]), (place) => {
       layer = place;
       show();
     });
@@ -155,7 +153,8 @@ const neighbours = (word, state) => {
   show(place);
   return h("div.part", {}, h("h3", {}, t("contexts.neighbours")),
     h("div.tools", {}, h("span.label", {}, t("layers.layer")),
-      glass.choice(t("layers.layer"), data.layers.map((key, i) => [i, key]), place,
+      glass.choice(t("layers.layer"), data.layers.map((key, i) => [i, glass.layer_mark(key)]),
+        place,
         (layer) => {
           state.near = Number(layer);
           show(state.near);
@@ -167,8 +166,9 @@ const figure = (root) => {
   const state = glass.chapter_state(id, initial);
   const {words} = glass.data.contexts;
   const body = h("div", {});
+  const chosen = () => state.word ?? first_word();
   const show = () => {
-    const word = words[state.word];
+    const word = words[chosen()];
     glass.fill(body,
       h("div.pair", {lang: lang_of(word)}, h("p", {}, sentence(word.a.tokens, word.a.word, "a")),
         h("p", {}, sentence(word.b.tokens, word.b.word, "b"))),
@@ -180,7 +180,7 @@ const figure = (root) => {
       glass.choice(t("contexts.word"),
         words.map(
           (word, i) => [i, word.reader ? t("contexts.yours", {word: word.word}) : word.word]),
-        state.word,
+        chosen(),
         (word) => {
           state.word = word;
           show();
@@ -193,10 +193,9 @@ const figure = (root) => {
 const check = () => {
   glass.data.contexts.words.forEach((word, i) => {
     const layers = Object.values(word.layers);
-    const angle = (cosine) => (Math.acos(Math.max(-1, Math.min(1, cosine))) * 180) / Math.PI;
-    glass.check(id, `raw ${i}`, layers.map((layer) => angle(layer.cosine)),
+    glass.check(id, `raw ${i}`, layers.map((layer) => vectors.degrees(layer.cosine)),
       layers.map((layer) => layer.angle));
-    glass.check(id, `centred ${i}`, layers.map((layer) => angle(layer.centred_cosine)),
+    glass.check(id, `centred ${i}`, layers.map((layer) => vectors.degrees(layer.centred_cosine)),
       layers.map((layer) => layer.centred_angle));
   });
 };

@@ -14,7 +14,7 @@ const text_of = (index) => {
 const own = (list) => list.find((item) => item.lang === glass.state.language) || list[0];
 
 const classification = () => {
-  const {labels, examples, queries, correct} = own(glass.data.uses.classification);
+  const {command, labels, examples, queries, correct} = own(glass.data.uses.classification);
   const name = (label) => labels[label][glass.state.language];
   const colours = ["accent", "warm", "violet", "ochre", "good"];
   return h("div.part", {}, h("h3", {}, t("uses.classification")),
@@ -38,7 +38,8 @@ const classification = () => {
               h("td", {},
                 h(`span.${query.predicted === query.label ? "right" : "wrong"}`, {},
                   query.predicted === query.label ? "✓ " : "✗ ", name(query.predicted)))))))),
-    h("p.readout", {}, t("uses.correct", {correct, count: queries.length})));
+    h("p.readout", {}, t("uses.correct", {correct, count: queries.length})),
+    h("div.source", {}, glass.command(command)));
 };
 
 // Any text may ask: a cosine of vectors of length 1 is a dot product, which the page computes.
@@ -76,7 +77,8 @@ const search = (state) => {
 const generation = (state) => {
   const runs = glass.data.uses.generation;
   if (!runs.length) return null;
-  if (state.generation === null) state.generation = runs.indexOf(own(runs));
+  // Until a beginning is chosen, the one in the reader's language.
+  const chosen = () => state.generation ?? runs.indexOf(own(runs));
   const text = h("p.generated", {}), next = h("div", {}), note = h("p.note", {});
   const source = h("div.source", {});
   const more = glass.button("uses.next", () => {
@@ -88,7 +90,7 @@ const generation = (state) => {
     show();
   });
   const show = () => {
-    const run = runs[state.generation];
+    const run = runs[chosen()];
     state.shown = Math.max(0, Math.min(run.tokens.length, state.shown));
     more.disabled = state.shown === run.tokens.length;
     less.disabled = state.shown === 0;
@@ -126,7 +128,7 @@ const generation = (state) => {
   show();
   return h("div.part", {}, h("h3", {}, t("uses.generation")),
     h("div.tools", {},
-      glass.choice(t("uses.prompt"), runs.map((run, i) => [i, run.prompt]), state.generation,
+      glass.choice(t("uses.prompt"), runs.map((run, i) => [i, run.prompt]), chosen(),
         (index) => {
           state.generation = Number(index);
           show();

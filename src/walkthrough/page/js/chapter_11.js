@@ -33,31 +33,51 @@ const measures = {
   roof: (row) => (row.ms > 0 ? (100 * row.roof_ms) / row.ms : 0),
 };
 
-// The same text by each implementation of the matrix products, stage by stage.
-const comparison = () => {
+// A stage of the comparison has the measures themselves.
+const fields = {
+  ms: "ms",
+  gflops: "gflops_per_second",
+  gbs: "gb_per_second",
+  roof: "percent_of_roof"
+};
+const shown = {
+  ms: (value) => glass.number(value, 4),
+  gflops: (value) => glass.number(value, 1),
+  gbs: (value) => glass.number(value, 1),
+  roof: (value) => (value ? `${glass.number(value, 0)}%` : "–"),
+};
+
+// The same text by each implementation of the matrix products, stage by stage: of each stage what
+// the bars show.
+const comparison = (state) => {
   const {implementations, compare_command} = glass.data.cost;
-  if (!implementations || implementations.length < 2) return null;
+  if (implementations.length < 2) return null;
   const most = Math.max(...implementations.map((one) => one.median_ms));
   const name = (one) => `${one.gemm}, ${one.isa}`;
-  const stages =
-    implementations[0].stages.filter((stage) => stage.ms > 0.01 * implementations[0].median_ms);
-  const ms = (one, stage) => (one.stages.find((other) => other.name === stage.name) || {}).ms;
-  return h("div.part", {}, h("h3", {}, t("cost.compare")), h("p.note", {}, t("cost.compare_note")),
-    h("div.bars.implementations", {},
-      implementations.map(
-        (one) => [h("span.name", {}, name(one)),
-          h("span.track", {}, h("i", {style: {width: `${(100 * one.median_ms) / most}%`}})),
-          h("span.value", {}, `${glass.number(one.median_ms, 3)} ms`)])),
-    h("div.scroll", {},
+  const table = h("div.scroll", {});
+  const show = () => {
+    const unit = t(`cost.column.${state.by}`);
+    const heads = implementations.map((one) => h("th", {scope: "col"}, `${name(one)}: ${unit}`));
+    const cell = (one, stage) => {
+      const same = one.stages.find((other) => other.name === stage.name);
+      return h("td", {}, shown[state.by](same[fields[state.by]]));
+    };
+    const rows = implementations[0].stages.map(
+      (stage) => h("tr", {}, h("th", {scope: "row"}, stage_name(stage.name)),
+        implementations.map((one) => cell(one, stage))));
+    glass.fill(table,
       h("table.compared", {},
-        h("thead", {},
-          h("tr", {}, h("th.text", {scope: "col"}, t("cost.stage")),
-            implementations.map((one) => h("th", {scope: "col"}, `${name(one)}, ms`)))),
-        h("tbody", {},
-          stages.map(
-            (stage) => h("tr", {}, h("th", {scope: "row"}, stage_name(stage.name)),
-              implementations.map((one) => h("td", {}, glass.number(ms(one, stage), 4)))))))),
-    compare_command ? h("div.source", {}, glass.command(compare_command)) : null);
+        h("thead", {}, h("tr", {}, h("th.text", {scope: "col"}, t("cost.stage")), heads)),
+        h("tbody", {}, rows)));
+  };
+  const bars = implementations.map(
+    (one) => [h("span.name", {}, name(one)),
+      h("span.track", {}, h("i", {style: {width: `${(100 * one.median_ms) / most}%`}})),
+      h("span.value", {}, `${glass.number(one.median_ms, 3)} ms`)]);
+  const element = h("div.part", {}, h("h3", {}, t("cost.compare")),
+    h("p.note", {}, glass.rich("cost.compare_note")), h("div.bars.implementations", {}, bars),
+    table, h("div.source", {}, glass.command(compare_command)));
+  return {element, show};
 };
 const stage_name = (name) =>
   (glass.has_text(`cost.stage.${name}`) ? t(`cost.stage.${name}`) : name);
@@ -65,7 +85,7 @@ const stage_name = (name) =>
 const figure = (root) => {
   const state = glass.chapter_state(id, initial);
   const {profile, cpu, isa, threads} = glass.data.cost;
-  const holder = h("div", {});
+  const holder = h("div", {}), compared = comparison(state);
   const show = () => {
     const rows = rows_of(profile.stages, state.layers === "each"), measure = measures[state.by];
     const most = Math.max(...rows.map(measure), 1e-12);
@@ -78,18 +98,17 @@ const figure = (root) => {
               ["ms", "share", "gflops", "gbs", "roof"].map(
                 (key) => h("th", {scope: "col"}, t(`cost.column.${key}`))))),
           h("tbody", {},
-            rows.map(
-              (row) => h("tr", {"data-stage": row.name},
-                h("th", {scope: "row"}, stage_name(row.name),
-                  row.layer === null ? null : ` ${row.layer}`,
-                  h("small", {}, h("code", {}, row.name))),
-                h("td.wide", {},
-                  h("span.track", {},
-                    h("i.eased", {style: {width: `${(100 * measure(row)) / most}%`}}))),
-                h("td", {}, glass.number(row.ms, 4)), h("td", {}, glass.percent(row.ms / total)),
-                h("td", {}, glass.number(measures.gflops(row), 1)),
-                h("td", {}, glass.number(measures.gbs(row), 1)),
-                h("td", {}, row.roof_ms ? `${glass.number(measures.roof(row), 0)}%` : "–")))))));
+            rows.map((row) => h("tr", {"data-stage": row.name},
+                       h("th", {scope: "row"}, stage_name(row.name),
+                         row.layer === null ? null : ` ${row.layer}`,
+                         h("small", {}, h("code", {}, row.name))),
+                       h("td.wide", {},
+                         h("span.track", {},
+                           h("i.eased", {style: {width: `${(100 * measure(row)) / most}%`}}))),
+                       h("td", {}, shown.ms(row.ms)), h("td", {}, glass.percent(row.ms / total)),
+                       ["gflops", "gbs", "roof"].map(
+                         (key) => h("td", {}, shown[key](measures[key](row))))))))));
+    compared?.show();
   };
   show();
   const fact = (key, value) => h("span", {}, h("b", {}, value), ` ${t(key)}`);
@@ -108,20 +127,20 @@ const figure = (root) => {
       gflops: glass.number(profile.roof.gflops_per_second, 0),
       gbs: glass.number(memory.read_gb_per_second, 0),
     })),
-    h("div.tools", {},
+    h("div.tools", {}, h("span.label", {}, t("cost.by")),
       choice(t("cost.by"), Object.keys(measures).map((key) => [key, t(`cost.column.${key}`)]),
         state.by,
         (by) => {
           state.by = by;
         }),
+      h("span.label", {}, t("cost.layers")),
       choice(t("cost.layers"), ["together", "each"].map((key) => [key, t(`cost.${key}`)]),
         state.layers,
         (layers) => {
           state.layers = layers;
         })),
     holder);
-  const compared = comparison();
-  if (compared) root.append(compared);
+  if (compared) root.append(compared.element);
 };
 glass.chapter({id, figure, data: "cost"});
 })();

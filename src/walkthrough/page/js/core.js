@@ -123,6 +123,16 @@ window.glass = (function() {
     return group;
   };
 
+  // Buttons of which one is pressed: `items` are {text, lang}. mark() asks again which one.
+  glass.chips = (label, items, is_chosen, choose) => {
+    const buttons = items.map(({text, lang}, i) => glass.h("button.chip",
+                                {type: "button", lang, onclick: () => choose(i)}, text));
+    const mark = () =>
+      buttons.forEach((button, i) => button.setAttribute("aria-pressed", is_chosen(i)));
+    mark();
+    return {element: glass.h("div.chips", {role: "group", "aria-label": label}, buttons), mark};
+  };
+
   // A labelled slider; `text(value)` says the value in words.
   glass.slider = (label, {min, max, step, value}, text, change) => {
     const output = glass.h("output", {}, text(value));
@@ -189,6 +199,11 @@ window.glass = (function() {
   glass.say = (text) => {
     document.getElementById("spoken").textContent = text;
   };
+
+  // A layer by its key, "0" .. "L" or "final": in a sentence, and where there is little room.
+  glass.layer_name = (key) =>
+    (key === "final" ? glass.t("page.layer_last") : glass.t("page.layer", {layer: key}));
+  glass.layer_mark = (key) => (key === "final" ? glass.t("page.layer_mark") : key);
 
   // ---- Numbers ----
 

@@ -179,6 +179,13 @@ draw.chart = (options) => {
   if (y_label) return h("div", {}, h("div.note", {}, y_label), element);
   return element;
 };
+// Each cosine as a bar, with its angle: pairs of a name (an element) and a cosine.
+draw.cosine_bars = (pairs) => h("div.bars.neighbours", {},
+  pairs.map(([name, cosine]) => [name,
+              h("span.track", {}, h("i.eased", {style: {width: `${100 * Math.max(0, cosine)}%`}})),
+              h("span.value", {},
+                `${glass.number(cosine, 3)}  ${glass.degrees(glass.vectors.degrees(cosine))}`),
+]));
 draw.legend = (series) => h("div.legend", {},
   series.map(
     (line) => h("span", {},

@@ -69,12 +69,11 @@ const nearest = (data, state) => {
   const cosines = glass.tensor(view.cosines).row(state.step, state.word);
   return [
     h("h3", {}, t("embedding.word_now", {word, step: glass.integer(data.steps[state.step])})),
-    h("div.bars.neighbours", {},
-      Array.from(near,
-        (other, i) => [h("span.name", {lang: tag_of(data.words[other])}, data.words[other]),
-          h("span.track", {}, h("i.eased", {style: {width: `${100 * Math.max(0, cosines[i])}%`}})),
-          h("span.value", {}, glass.number(cosines[i], 3)),
-  ])),
+    draw.cosine_bars(Array.from(near,
+      (other, i) => {
+        const name = data.words[other];
+        return [h("span.name", {lang: tag_of(name)}, name), cosines[i]];
+      })),
   ];
 };
 
@@ -116,25 +115,39 @@ module.part = () => {
     word: data.groups[0].words[0],
   }));
   const side = h("div", {}), curve = h("div", {}), note = h("p.note", {});
-  const line = h("p.readout", {});
-  let chart = null;
+  const line = h("p.readout", {}), names = h("div.tools", {});
+  let chart = null, list = null;
   const choose = (word) => {
-    state.word = word;
     const group = data.groups.findIndex((one) => one.words.includes(word));
-    if (group >= 0) state.group = group;
+    if (group >= 0 && group !== state.group) take_group(group);
+    state.word = word;
     groups.show(state.group);
     show();
   };
+  // The dots are for the pointer alone: the names of a group are buttons too.
+  const take_group = (group) => {
+    state.group = group;
+    const {words} = data.groups[group];
+    list = glass.chips(t("embedding.words"),
+      words.map((word) => ({text: data.words[word], lang: tag_of(data.words[word])})),
+      (i) => words[i] === state.word, (i) => choose(words[i]));
+    glass.fill(names, list.element);
+  };
   const picture = plane(data, state, choose);
-  const show = () => {
+  const tell = (step) => {
     const view = data.views[state.view];
+    glass.fill(line, glass.rich("embedding.together", {
+      step: glass.integer(data.steps[step]),
+      same: glass.number(view.same[step], 2),
+      different: glass.number(view.different[step], 2),
+    }));
+  };
+  const show = () => {
     picture.repaint();
+    list.mark();
     glass.fill(side, nearest(data, state));
     chart.move(state.step);
-    glass.fill(line, glass.rich("embedding.together", {
-      same: glass.number(view.same[state.step], 2),
-      different: glass.number(view.different[state.step], 2),
-    }));
+    tell(state.step);
   };
   const show_view = () => {
     const view = data.views[state.view];
@@ -150,6 +163,7 @@ module.part = () => {
       at: state.step,
       label_width: 42,
       x_label: t("embedding.step"),
+      moved: tell,
     });
     glass.fill(curve, draw.legend(series), chart, line);
     note.textContent = t("embedding.formation_map_note",
@@ -158,11 +172,12 @@ module.part = () => {
   };
   const groups = glass.choice(
     t("embedding.groups"), data.groups.map((group, i) => [i, name_of(group)]), state.group, (i) => {
-      state.group = i;
+      take_group(Number(i));
       state.word = data.groups[i].words[0];
       show();
     });
   const tools = controls(data, state, show, show_view);
+  take_group(state.group);
   show_view();
   return h("div.part.formation", {}, h("h3", {}, t("embedding.formation")),
     h("p.note", {}, glass.rich("embedding.formation_note", {
@@ -170,7 +185,11 @@ module.part = () => {
       words: data.words.length,
       source: data.source,
     })),
-    tools, h("div.tools", {}, h("span.label", {}, t("embedding.groups")), groups),
+    data.own ? null : h("p.warning", {}, glass.rich("embedding.formation_other", {
+      ...glass.places(),
+      other: data.model,
+    })),
+    tools, h("div.tools", {}, h("span.label", {}, t("embedding.groups")), groups), names,
     h("div.columns.wide_left", {}, h("div", {}, picture, note), h("div", {}, side, curve)));
 };
 })();

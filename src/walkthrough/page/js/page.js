@@ -62,6 +62,17 @@ const command = (text) => {
 };
 glass.command = command;
 
+// What prints a chapter's numbers: all of them, and a part of them where there is a narrower
+// command.
+const sources = (narrow) => {
+  const line = (text, key) => h("div.printed", {}, command(text), h("small", {}, t(key)));
+  const all = glass.data.command;
+  return [
+    narrow && narrow !== all ? line(narrow, "page.prints_part") : null,
+    line(all, "page.prints_all"),
+  ];
+};
+
 // Whether some tensor of a chapter has fewer bits than the program's number.
 const shortened = (value) => value && typeof value === "object" &&
   (["f16", "f24", "i8"].includes(value.dtype) || Object.values(value).some(shortened));
@@ -90,8 +101,7 @@ const chapter_element = (chapter, number) => {
     figure,
     h("p.try", {}, h("b", {}, t("page.try")),
       h("span", {}, glass.rich(`${id}.try`, glass.places()))),
-    h("div.source", {}, here && here.command ? command(here.command) : null,
-      here ? badge(id) : null));
+    here ? h("div.source", {}, sources(here.command), badge(id)) : null);
   if (here)
     chapter.figure(figure);
   else

@@ -13,7 +13,9 @@ vectors.cosine = (a, b) => {
   const lengths = vectors.norm(a) * vectors.norm(b);
   return lengths > 0 ? Math.max(-1, Math.min(1, vectors.dot(a, b) / lengths)) : NaN;
 };
-vectors.angle = (a, b) => (Math.acos(vectors.cosine(a, b)) * 180) / Math.PI;
+// The arc cosine; a cosine's rounding may have carried it past 1.
+vectors.degrees = (cosine) => (Math.acos(Math.max(-1, Math.min(1, cosine))) * 180) / Math.PI;
+vectors.angle = (a, b) => vectors.degrees(vectors.cosine(a, b));
 vectors.softmax = (scores) => {
   const most = Math.max(...scores);
   const powers = scores.map((score) => Math.exp(score - most));

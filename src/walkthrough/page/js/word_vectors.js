@@ -43,15 +43,12 @@ const answer = (corpus, option, words) => {
   return {command, nearest: nearest_to(corpus, query, words)};
 };
 
-const bars = (corpus, {nearest, expected}) => h("div.bars.neighbours", {lang: tag_of(corpus)},
-  nearest.map(
-    ({word, cosine}) => [h(`span.name${word === expected ? ".right" : ""}`, {},
-                           word + (word === expected ? " ✓" : "")),
-      h("span.track", {}, h("i.eased", {style: {width: `${100 * Math.max(0, cosine)}%`}})),
-      h("span.value", {},
-        `${glass.number(cosine, 3)}  ${
-          glass.degrees((Math.acos(Math.min(1, cosine)) * 180) / Math.PI)}`),
-]));
+const bars = (corpus, {nearest, expected}) => draw.cosine_bars(nearest.map(({word, cosine}) => {
+  const right = word === expected;
+  const name =
+    h(`span.name${right ? ".right" : ""}`, {lang: tag_of(corpus)}, word + (right ? " ✓" : ""));
+  return [name, cosine];
+}));
 
 const answer_part = (corpus, words, found) => {
   const places = {
@@ -81,15 +78,7 @@ const word_input = (corpus, label, value, change) => h("input", {
   oninput: (event) => change(event.target.value.trim().toLowerCase()),
 });
 
-const chips = (corpus, label, texts, is_chosen, choose) => {
-  const buttons = texts.map(
-    (text, i) =>
-      h("button.chip", {type: "button", lang: tag_of(corpus), onclick: () => choose(i)}, text));
-  const mark = () =>
-    buttons.forEach((button, i) => button.setAttribute("aria-pressed", is_chosen(i)));
-  mark();
-  return {element: h("div.chips", {role: "group", "aria-label": label}, buttons), mark};
-};
+const items_of = (corpus, texts) => texts.map((text) => ({text, lang: tag_of(corpus)}));
 
 const nearest_part = (corpus, state) => {
   const result = h("div", {"data-part": "nearest"});
@@ -98,11 +87,12 @@ const nearest_part = (corpus, state) => {
     list.mark();
     glass.fill(result, answer_part(corpus, [word], answer(corpus, "nearest", [word])));
   };
-  const list = chips(corpus, t("skip_gram.nearest"), corpus.nearest.map((one) => one.word),
-    (i) => corpus.nearest[i].word === state.word, (i) => {
-      input.value = corpus.nearest[i].word;
-      choose(input.value);
-    });
+  const list =
+    glass.chips(t("skip_gram.nearest"), items_of(corpus, corpus.nearest.map((one) => one.word)),
+      (i) => corpus.nearest[i].word === state.word, (i) => {
+        input.value = corpus.nearest[i].word;
+        choose(input.value);
+      });
   const input = word_input(corpus, t("skip_gram.ask"), state.word, choose);
   choose(state.word);
   return h("div", {}, h("h3", {}, t("skip_gram.nearest")), list.element,
@@ -120,8 +110,9 @@ const analogy_part = (corpus, state) => {
       result, answer_part(corpus, state.analogy, answer(corpus, "analogy", state.analogy)));
   };
   const same = (words) => words.every((word, i) => word === state.analogy[i]);
-  const list = chips(corpus, t("skip_gram.analogies"),
-    corpus.analogies.map(({words: [a, b, c]}) => t("skip_gram.analogy", {a, b, c})),
+  const list = glass.chips(t("skip_gram.analogies"),
+    items_of(
+      corpus, corpus.analogies.map(({words: [a, b, c]}) => t("skip_gram.analogy", {a, b, c}))),
     (i) => same(corpus.analogies[i].words), (i) => {
       state.analogy = [...corpus.analogies[i].words];
       inputs.forEach((input, k) => {

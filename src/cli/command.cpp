@@ -93,7 +93,7 @@ fs::path model_directory(const CommonOptions& common) {
   return directory;
 }
 
-void TokenizerOptions::add_to(CLI::App& app) {
+void TokenizerOptions::add_path_to(CLI::App& app) {
   app.add_option(
          "--tokenizer", path,
          "tokenizer.json, a directory with it or with vocab.json + merges.txt, or a .tiktoken "
@@ -103,6 +103,10 @@ void TokenizerOptions::add_to(CLI::App& app) {
   app.add_option("--pattern", pattern, "split pattern of a .tiktoken file")
       ->check(one_of({"gpt2", "cl100k", "o200k"}))
       ->capture_default_str();
+}
+
+void TokenizerOptions::add_to(CLI::App& app) {
+  add_path_to(app);
   app.add_option(
          "--special", special,
          "special tokens in the text: none = ordinary text, all = their ids, error = refuse")

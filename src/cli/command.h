@@ -74,6 +74,8 @@ std::unique_ptr<Command> make_train();
 std::unique_ptr<Command> make_evaluate();
 std::unique_ptr<Command> make_profile();
 std::unique_ptr<Command> make_word2vec();
+std::unique_ptr<Command> make_export();
+std::unique_ptr<Command> make_import();
 std::unique_ptr<Command> make_info();
 std::unique_ptr<Command> make_walkthrough();  // in src/walkthrough, which uses the others' parts
 
@@ -95,6 +97,8 @@ struct TokenizerOptions {
   std::string special = "none";
 
   void add_to(CLI::App& app);
+  // Without --special, for commands that encode no text.
+  void add_path_to(CLI::App& app);
   Tokenizer load(const CommonOptions& common) const;
   SpecialTokens special_tokens() const;
 };

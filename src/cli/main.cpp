@@ -42,6 +42,8 @@ std::vector<std::unique_ptr<Command>> all_commands() {
   commands.push_back(make_train());
   commands.push_back(make_train_tokenizer());
   commands.push_back(make_word2vec());
+  commands.push_back(make_export());
+  commands.push_back(make_import());
   commands.push_back(make_info());
   return commands;
 }

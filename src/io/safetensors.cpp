@@ -3,10 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cmath>
 #include <cstring>
-#include <limits>
-#include <optional>
 #include <set>
 #include <stdexcept>
 #include <utility>
@@ -53,29 +50,6 @@ const TypeInfo* find_type(std::string_view name) {
   const auto* found = std::find_if(kTypes.begin(), kTypes.end(),
                                    [&](const TypeInfo& type) { return type.name == name; });
   return found == kTypes.end() ? nullptr : found;
-}
-
-std::string_view type_name(DType type) {
-  const auto* found = std::find_if(kTypes.begin(), kTypes.end(),
-                                   [&](const TypeInfo& info) { return info.dtype == type; });
-  return found->name;
-}
-
-std::optional<std::uint64_t> product(std::uint64_t a, std::uint64_t b) {
-  std::uint64_t result = 0;
-  if (__builtin_mul_overflow(a, b, &result)) return std::nullopt;
-  return result;
-}
-
-// Elements times bytes, or nothing where that overflows on the way.
-std::optional<std::uint64_t> tensor_bytes(const std::vector<std::uint64_t>& shape,
-                                          std::uint64_t element_bytes) {
-  std::optional<std::uint64_t> bytes = element_bytes;
-  for (const std::uint64_t size : shape) {
-    bytes = product(*bytes, size);
-    if (!bytes) return bytes;
-  }
-  return bytes;
 }
 
 [[noreturn]] void malformed(const std::string& file, const std::string& detail) {
@@ -240,12 +214,6 @@ bool is_plain_name(const std::string& name) {
 
 }  // namespace
 
-std::uint64_t TensorView::elements() const noexcept {
-  std::uint64_t count = 1;
-  for (const std::uint64_t size : shape) count *= size;
-  return count;
-}
-
 SafetensorsContents parse_safetensors(std::span<const std::byte> bytes, const std::string& name) {
   return HeaderReader(bytes, name).read();
 }
@@ -303,26 +271,6 @@ const TensorView* SafetensorsFile::find(const std::string& name) const {
   return found == contents_.tensors.end() ? nullptr : &found->second;
 }
 
-void to_float(const TensorView& tensor, float* out) {
-  const auto count = static_cast<std::size_t>(tensor.elements());
-  switch (tensor.dtype) {
-    case DType::kF32:
-      if (count != 0) std::memcpy(out, tensor.data.data(), count * sizeof(float));
-      return;
-    case DType::kF16:
-      halves_to_floats(tensor.data.data(), count, out);
-      return;
-    case DType::kBF16:
-      bfloat16s_to_floats(tensor.data.data(), count, out);
-      return;
-    case DType::kOther:
-      break;
-  }
-  throw Error(ErrorCode::kUnsupported, {},
-              "tensor " + quote_name(tensor.name) + " has dtype " + tensor.dtype_name,
-              "F32, F16 and BF16 can be read as numbers");
-}
-
 namespace {
 
 std::uint64_t checked_bytes(const TensorToWrite& tensor, std::uint64_t element_bytes) {
@@ -370,37 +318,6 @@ std::string header_of(std::span<const TensorToWrite> tensors, const TypeInfo& ty
   return bytes + text;
 }
 
-// Rounding must not turn a number into infinity unnoticed: weights that do not fit should be stored
-// wider.
-void check_representable(const TensorToWrite& tensor, const float* values,
-                         const std::uint16_t* narrowed, std::size_t count, DType type) {
-  const std::uint16_t infinity = type == DType::kF16 ? 0x7c00 : 0x7f80;
-  for (std::size_t i = 0; i < count; ++i) {
-    if ((narrowed[i] & 0x7fff) == infinity && std::isfinite(values[i])) {
-      throw std::invalid_argument("tensor " + quote_name(tensor.name) + " holds " +
-                                  std::to_string(values[i]) + ", which does not fit " +
-                                  std::string(type_name(type)));
-    }
-  }
-}
-
-void write_narrowed(AtomicFile& output, const TensorToWrite& tensor, std::uint64_t elements,
-                    DType type) {
-  constexpr std::uint64_t kChunk = 1u << 15;
-  std::vector<std::uint16_t> chunk(std::min(kChunk, elements));
-  for (std::uint64_t first = 0; first < elements; first += kChunk) {
-    const auto count = static_cast<std::size_t>(std::min(kChunk, elements - first));
-    const float* values = tensor.data + first;
-    if (type == DType::kF16) {
-      floats_to_halves(values, count, chunk.data());
-    } else {
-      floats_to_bfloat16s(values, count, chunk.data());
-    }
-    check_representable(tensor, values, chunk.data(), count, type);
-    output.write(chunk.data(), count * sizeof(std::uint16_t));
-  }
-}
-
 }  // namespace
 
 void write_safetensors(const std::filesystem::path& file, std::span<const TensorToWrite> tensors,
@@ -408,17 +325,13 @@ void write_safetensors(const std::filesystem::path& file, std::span<const Tensor
   if (type == DType::kOther) {
     throw std::invalid_argument("safetensors are written as F32, F16 or BF16");
   }
-  const TypeInfo& info = *find_type(type_name(type));
+  const TypeInfo& info = *find_type(dtype_name(type));
   const std::string header = header_of(tensors, info, metadata);
   AtomicFile output(file);
   output.write(header);
   for (const TensorToWrite& tensor : tensors) {
-    const std::uint64_t bytes = checked_bytes(tensor, info.bytes);
-    if (type == DType::kF32) {
-      output.write(tensor.data, static_cast<std::size_t>(bytes));
-    } else {
-      write_narrowed(output, tensor, bytes / info.bytes, type);
-    }
+    write_floats(output, tensor.name, tensor.data, checked_bytes(tensor, info.bytes) / info.bytes,
+                 type);
   }
   output.commit();
 }

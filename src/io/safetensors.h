@@ -12,19 +12,9 @@
 
 #include "io/file.h"
 #include "io/half.h"
+#include "io/tensor.h"
 
 namespace glassgpt::io {
-
-enum class DType { kF32, kF16, kBF16, kOther };
-
-struct TensorView {
-  std::string name;
-  DType dtype = DType::kOther;
-  std::string dtype_name;  // as the file says
-  std::vector<std::uint64_t> shape;
-  std::span<const std::byte> data;          // may be unaligned
-  std::uint64_t elements() const noexcept;  // the shape's product; 1 for a scalar
-};
 
 struct SafetensorsContents {
   std::map<std::string, TensorView> tensors;
@@ -56,10 +46,6 @@ class SafetensorsFile {
   std::vector<std::shared_ptr<MappedFile>> files_;
   SafetensorsContents contents_;
 };
-
-// Converts a tensor of kF32, kF16 or kBF16 to floats; out holds elements(). Throws Error
-// (kUnsupported) for other types.
-void to_float(const TensorView& tensor, float* out);
 
 struct TensorToWrite {
   std::string name;

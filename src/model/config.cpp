@@ -9,6 +9,7 @@
 #include "glassgpt/error.h"
 #include "io/file.h"
 #include "io/json.h"
+#include "model/config_json.h"
 
 namespace glassgpt {
 namespace {
@@ -21,6 +22,7 @@ constexpr std::size_t kMaxPositions = std::size_t{1} << 20;
 constexpr std::size_t kMaxWidth = std::size_t{1} << 18;
 constexpr std::size_t kMaxLayers = std::size_t{1} << 12;
 constexpr std::size_t kMaxParameters = std::size_t{1} << 38;
+constexpr std::uint64_t kMaxConfigBytes = std::uint64_t{1} << 24;
 
 void check_extent(const char* field, std::size_t value, std::size_t limit) {
   if (value == 0 || value > limit)
@@ -179,9 +181,8 @@ void ModelConfig::validate() const {
                                 " parameters, expected at most " + std::to_string(kMaxParameters));
 }
 
-ModelConfig read_config(const std::filesystem::path& file) {
-  const std::string path = file.string();
-  const json object = io::read_json(file, {.max_bytes = std::uint64_t{1} << 24});
+ModelConfig parse_config(std::string_view text, const std::string& path) {
+  const json object = io::parse_json(text, path, {.max_bytes = kMaxConfigBytes});
   if (!object.is_object())
     throw Error(ErrorCode::kMalformed, path, "expected a JSON object",
                 "expected a config.json as GPT2Model.save_pretrained writes it");
@@ -216,7 +217,11 @@ ModelConfig read_config(const std::filesystem::path& file) {
   return config;
 }
 
-void write_config(const ModelConfig& config, const std::filesystem::path& file) {
+ModelConfig read_config(const std::filesystem::path& file) {
+  return parse_config(io::read_file(file, kMaxConfigBytes), file.string());
+}
+
+std::string config_json(const ModelConfig& config) {
   config.validate();
   nlohmann::ordered_json object;
   object["architectures"] = {"GPT2LMHeadModel"};
@@ -243,7 +248,11 @@ void write_config(const ModelConfig& config, const std::filesystem::path& file) 
   // The type to compute in, whatever the file stores: newer Transformers would otherwise compute in
   // the file's 16 bits.
   object["torch_dtype"] = "float32";
-  io::write_file(file, object.dump(2) + "\n");
+  return object.dump(2) + "\n";
+}
+
+void write_config(const ModelConfig& config, const std::filesystem::path& file) {
+  io::write_file(file, config_json(config));
 }
 
 }  // namespace glassgpt

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
 #include <set>
 #include <string>
@@ -8,7 +7,7 @@
 #include "glassgpt/error.h"
 #include "io/safetensors.h"
 #include "kernels/dispatch.h"
-#include "model/parts.h"
+#include "model/transfer.h"
 #include "model/weight_files.h"
 
 namespace glassgpt {
@@ -21,12 +20,6 @@ struct LoadedWeights {
   io::SafetensorsFile file;
   std::vector<std::unique_ptr<float[]>> converted;
 };
-
-std::string shape_text(const auto& shape) {
-  std::string text = "[";
-  for (const auto extent : shape) text += (text.size() > 1 ? ", " : "") + std::to_string(extent);
-  return text + "]";
-}
 
 class WeightsReader {
  public:
@@ -54,7 +47,9 @@ class WeightsReader {
     if (tensor == nullptr) return read_missing(entry, name);
     check(*tensor, entry);
     const float* const values = floats(*tensor);
-    if (!entry.trained) check_sinusoidal(*tensor, values);
+    // Other programs read the table from the file, so ours uses the file's too, rounded as it may
+    // be; but it must be that table.
+    if (!entry.trained) check_sinusoidal(config_, values, tensor->dtype, tensor->name, path_);
     return values;
   }
 
@@ -96,28 +91,6 @@ class WeightsReader {
     float* const values = allocate(tensor.elements());
     io::to_float(tensor, values);
     return values;
-  }
-
-  // Other programs read the table from the file, so ours uses the file's too, rounded as it may be;
-  // but it must be that table.
-  void check_sinusoidal(const io::TensorView& tensor, const float* values) const {
-    // Half an ULP below 1 of the 16-bit types is 2^-12 and 2^-9; others compute the angles in
-    // float32.
-    const float tolerance = tensor.dtype == io::DType::kBF16 ? 3e-3f : 1e-3f;
-    const std::size_t width = config_.n_embd;
-    std::vector<float> expected(width);
-    for (std::size_t t = 0; t < config_.n_positions; ++t) {
-      kernels::active_kernels().sinusoidal_positions(1, width, t, expected.data(), width);
-      for (std::size_t c = 0; c < width; ++c) {
-        const float found = values[t * width + c];
-        if (std::fabs(found - expected[c]) <= tolerance) continue;
-        throw Error(ErrorCode::kMalformed, path_,
-                    "the tensor " + tensor.name + " is not the sinusoidal table: at position " +
-                        std::to_string(t) + ", column " + std::to_string(c) + " it has " +
-                        std::to_string(found) + ", expected " + std::to_string(expected[c]),
-                    "set \"position_encoding\": \"learned\" in config.json if it was trained");
-      }
-    }
   }
 
   // Old files store the causal mask as buffers of the attention layers.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -23,6 +24,8 @@ std::vector<std::filesystem::path> definition_files(const std::filesystem::path&
 // ids and is not supported (a normalizer, another model, another split) is an Error (kUnsupported)
 // that names it.
 Definition read_tokenizer_json(const std::filesystem::path& file);
+// The same from memory; `name` stands in the messages.
+Definition parse_tokenizer_json(std::string_view text, const std::string& name);
 
 // GPT-2's own pair of files. Entries that neither are a byte nor the result of a merge and look
 // like <...> are special tokens.
@@ -33,6 +36,7 @@ Definition read_vocab_and_merges(const std::filesystem::path& vocab,
 // are added where the file has exactly the ranks of one of these vocabularies.
 Definition read_tiktoken(const std::filesystem::path& file, SplitPattern pattern);
 
+std::string tokenizer_json(const Tokenizer::Parts& parts);
 // Whole or not at all. Throws Error (kUnwritable).
 void write_tokenizer_json(const Tokenizer::Parts& parts, const std::filesystem::path& file);
 

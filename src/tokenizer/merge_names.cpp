@@ -11,6 +11,11 @@ Token token_of_name(TokenId id, const std::string& name) {
   return {id, bytes.value_or(name), !bytes.has_value()};
 }
 
+std::string token_name(const Tokenizer::Parts& parts, TokenId id) {
+  const AddedToken* added = parts.find_added(id);
+  return added != nullptr ? added->text : to_stand_ins(parts.vocabulary.bytes(id));
+}
+
 TokenId MergeNames::id_of(std::string_view name, std::uint32_t rank,
                           const std::string& path) const {
   const auto found = ids_.find(name);

@@ -6,12 +6,16 @@
 #include <unordered_map>
 
 #include "tokenizer/definition.h"
+#include "tokenizer/parts.h"
 
 namespace glassgpt::tokenizer {
 
 // The token that a file writes as `name`: stand-ins of its bytes, or else, as for Hugging Face, the
 // text itself.
 Token token_of_name(TokenId id, const std::string& name);
+
+// The way back: the text of an added token, the stand-ins of the bytes of any other.
+std::string token_name(const Tokenizer::Parts& parts, TokenId id);
 
 class MergeNames {
  public:

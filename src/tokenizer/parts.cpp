@@ -58,6 +58,13 @@ TokenId Tokenizer::Parts::whole_token(std::string_view piece,
   return is_whole ? id : tokenizer::kNoToken;
 }
 
+const tokenizer::AddedToken* Tokenizer::Parts::find_added(TokenId id) const noexcept {
+  const auto found = std::lower_bound(
+      added.begin(), added.end(), id,
+      [](const tokenizer::AddedToken& token, TokenId wanted) { return token.id < wanted; });
+  return found != added.end() && found->id == id ? &*found : nullptr;
+}
+
 namespace tokenizer {
 namespace {
 

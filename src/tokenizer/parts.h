@@ -38,6 +38,9 @@ struct Tokenizer::Parts {
   // at once. `key` is that of a short piece, anything else for a long one.
   TokenId whole_token(std::string_view piece, tokenizer::PieceKey key) const noexcept;
 
+  // Null if `id` is no added token.
+  const tokenizer::AddedToken* find_added(TokenId id) const noexcept;
+
   Parts(tokenizer::Definition definition, tokenizer::Vocabulary all_tokens,
         const std::array<TokenId, 256>& ids_of_bytes, std::vector<bool> is_special,
         tokenizer::SpecialMatcher always_found, tokenizer::SpecialMatcher all_added);

@@ -1,5 +1,4 @@
 // tokenizer.json of Hugging Face's tokenizers library: reader and writer.
-#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <unordered_map>
 #include <utility>
@@ -211,16 +210,6 @@ std::string quoted(const std::string& text) {
   return json(text).dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
-// The name of a token in the file: the text of an added one, the stand-ins of the bytes of any
-// other.
-std::string token_name(const Tokenizer::Parts& parts, TokenId id) {
-  const auto added =
-      std::lower_bound(parts.added.begin(), parts.added.end(), id,
-                       [](const AddedToken& token, TokenId wanted) { return token.id < wanted; });
-  if (added != parts.added.end() && added->id == id) return added->text;
-  return to_stand_ins(parts.vocabulary.bytes(id));
-}
-
 std::string pre_tokenizer_json(SplitPattern pattern) {
   const std::string byte_level = R"({"type": "ByteLevel", "add_prefix_space": false, )"
                                  R"("trim_offsets": true, "use_regex": )";
@@ -230,22 +219,22 @@ std::string pre_tokenizer_json(SplitPattern pattern) {
          R"(}, "behavior": "Isolated", "invert": false}, )" + byte_level + "false}]}";
 }
 
-void write_added(const Tokenizer::Parts& parts, io::AtomicFile& out) {
-  out.write("  \"added_tokens\": [");
+std::string added_json(const Tokenizer::Parts& parts) {
+  std::string text = "  \"added_tokens\": [";
   const char* separator = "\n";
   for (const AddedToken& added : parts.added) {
-    out.write(separator + std::string("    {\"id\": ") + std::to_string(added.id) +
-              ", \"content\": " + quoted(added.text) +
-              ", \"single_word\": false, \"lstrip\": false, \"rstrip\": false, "
-              "\"normalized\": false, \"special\": " +
-              (added.special ? "true}" : "false}"));
+    text += separator + std::string("    {\"id\": ") + std::to_string(added.id) +
+            ", \"content\": " + quoted(added.text) +
+            ", \"single_word\": false, \"lstrip\": false, \"rstrip\": false, "
+            "\"normalized\": false, \"special\": " +
+            (added.special ? "true}" : "false}");
     separator = ",\n";
   }
-  out.write("\n  ],\n");
+  return text + "\n  ],\n";
 }
 
-void write_model(const Tokenizer::Parts& parts, io::AtomicFile& out) {
-  out.write(R"(  "model": {
+std::string model_json(const Tokenizer::Parts& parts) {
+  std::string text = R"(  "model": {
     "type": "BPE",
     "dropout": null,
     "unk_token": null,
@@ -253,9 +242,9 @@ void write_model(const Tokenizer::Parts& parts, io::AtomicFile& out) {
     "end_of_word_suffix": null,
     "fuse_unk": false,
     "byte_fallback": false,
-    "ignore_merges": )");
-  out.write(parts.whole_piece_first ? "true,\n" : "false,\n");
-  std::string text = "    \"vocab\": {";
+    "ignore_merges": )";
+  text += parts.whole_piece_first ? "true,\n" : "false,\n";
+  text += "    \"vocab\": {";
   const char* separator = "\n";
   for (TokenId id = 0; id < parts.vocabulary.size(); ++id) {
     if (!parts.vocabulary.contains(id)) continue;
@@ -270,8 +259,7 @@ void write_model(const Tokenizer::Parts& parts, io::AtomicFile& out) {
     text += "      " + quoted(token_name(parts, merge.left) + " " + token_name(parts, merge.right));
     separator = ",\n";
   }
-  text += "\n    ]\n  }\n";
-  out.write(text);
+  return text + "\n    ]\n  }\n";
 }
 
 }  // namespace
@@ -280,18 +268,23 @@ Definition read_tokenizer_json(const std::filesystem::path& file) {
   return Reader(file.string()).read(io::read_json(file));
 }
 
-void write_tokenizer_json(const Tokenizer::Parts& parts, const std::filesystem::path& file) {
-  io::AtomicFile out(file);
-  out.write("{\n  \"version\": \"1.0\",\n  \"truncation\": null,\n  \"padding\": null,\n");
-  write_added(parts, out);
-  out.write("  \"normalizer\": null,\n  \"pre_tokenizer\": " + pre_tokenizer_json(parts.pattern) +
-            ",\n");
-  out.write(R"(  "post_processor": null,
+Definition parse_tokenizer_json(std::string_view text, const std::string& name) {
+  return Reader(name).read(io::parse_json(text, name));
+}
+
+std::string tokenizer_json(const Tokenizer::Parts& parts) {
+  std::string text = "{\n  \"version\": \"1.0\",\n  \"truncation\": null,\n  \"padding\": null,\n";
+  text += added_json(parts);
+  text +=
+      "  \"normalizer\": null,\n  \"pre_tokenizer\": " + pre_tokenizer_json(parts.pattern) + ",\n";
+  text += R"(  "post_processor": null,
   "decoder": {"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true},
-)");
-  write_model(parts, out);
-  out.write("}\n");
-  out.commit();
+)";
+  return text + model_json(parts) + "}\n";
+}
+
+void write_tokenizer_json(const Tokenizer::Parts& parts, const std::filesystem::path& file) {
+  io::write_file(file, tokenizer_json(parts));
 }
 
 }  // namespace glassgpt::tokenizer

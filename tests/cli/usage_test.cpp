@@ -4,9 +4,10 @@
 namespace glassgpt::testing {
 namespace {
 
-const char* const kCommands[] = {"embed",    "tokenize", "detokenize", "similar", "nearest",
-                                 "classify", "generate", "evaluate",   "train",   "train-tokenizer",
-                                 "info",     "profile",  "walkthrough"};
+const char* const kCommands[] = {"embed",       "tokenize",        "detokenize", "similar",
+                                 "nearest",     "classify",        "generate",   "evaluate",
+                                 "train",       "train-tokenizer", "info",       "profile",
+                                 "walkthrough", "export",          "import"};
 
 TEST_F(Program, HelpOfEveryCommandShowsAnExample) {
   for (const std::string command : kCommands) {

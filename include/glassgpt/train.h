@@ -58,8 +58,9 @@ struct TrainingOptions {
       4096;  // per forward and backward pass; a batch larger than this is accumulated
 
   float learning_rate = 1e-3f;
-  float final_learning_rate = 1e-4f;  // the cosine's floor
-  std::size_t warmup_steps = 100;     // linear, from 0
+  // The cosine's floor, at most learning_rate; empty: a tenth of that, but no more than 1e-4.
+  std::optional<float> final_learning_rate;
+  std::size_t warmup_steps = 100;  // linear, from 0
   LearningRateSchedule schedule = LearningRateSchedule::kCosine;
   float beta1 = 0.9f, beta2 = 0.95f, epsilon = 1e-8f;
   float weight_decay = 0.1f;  // of matrices and embedding tables; biases and norms do not decay

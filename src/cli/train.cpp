@@ -131,7 +131,11 @@ class Train : public Command {
     add_count(app, "--micro-batch-tokens", &Options::micro_batch_tokens,
               "tokens per forward and backward pass; larger batches are accumulated");
     add_real(app, "--lr", &Options::learning_rate, "peak learning rate");
-    add_real(app, "--min-lr", &Options::final_learning_rate, "learning rate at the end");
+    min_lr_option_ =
+        app.add_option("--min-lr", min_lr_,
+                       "learning rate at the end (default: a tenth of --lr, at most 1e-4)")
+            ->check(CLI::NonNegativeNumber.description(""))
+            ->type_name("X");
     add_count(app, "--warmup", &Options::warmup_steps, "steps of linear warm-up");
     app.add_option("--schedule", schedule_, "of the learning rate")
         ->check(one_of({"cosine", "constant"}));
@@ -183,6 +187,7 @@ class Train : public Command {
     for (const auto& apply : apply_) apply(options);
     if (schedule_ == "cosine") options.schedule = LearningRateSchedule::kCosine;
     if (schedule_ == "constant") options.schedule = LearningRateSchedule::kConstant;
+    if (min_lr_option_->count() > 0) options.final_learning_rate = min_lr_;
     if (storage_ == "f32") options.storage = StorageType::kFloat32;
     if (storage_ == "f16") options.storage = StorageType::kFloat16;
     if (storage_ == "bf16") options.storage = StorageType::kBFloat16;
@@ -259,8 +264,9 @@ class Train : public Command {
 
   std::vector<std::function<void(TrainingOptions&)>> apply_;
   std::vector<std::string> corpus_, valid_;
-  CLI::Option *corpus_option_ = nullptr, *valid_option_ = nullptr;
+  CLI::Option *corpus_option_ = nullptr, *valid_option_ = nullptr, *min_lr_option_ = nullptr;
   std::string tokenizer_, config_, init_, output_, schedule_, storage_;
+  float min_lr_ = 0;
   bool resume_ = false, shard_optimizer_ = false;
 };
 

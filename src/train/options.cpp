@@ -27,7 +27,6 @@ void visit_fields(Options& options, const Visit& visit) {
   visit("batch_tokens", options.batch_tokens);
   visit("micro_batch_tokens", options.micro_batch_tokens);
   visit("learning_rate", options.learning_rate);
-  visit("final_learning_rate", options.final_learning_rate);
   visit("warmup_steps", options.warmup_steps);
   visit("beta1", options.beta1);
   visit("beta2", options.beta2);
@@ -74,6 +73,8 @@ void read_fields(const json& object, TrainingOptions& options) {
   // A run of an earlier version does not know the newer fields: their defaults do what it did.
   if (object.contains("compute"))
     options.compute = enum_from<ComputeType>(object["compute"], kComputeTypes);
+  if (object.contains("final_learning_rate"))
+    options.final_learning_rate = object["final_learning_rate"].get<float>();
   visit_fields(options, [&](const char* name, auto& field) {
     if (object.contains(name)) field = object[name].get<std::remove_reference_t<decltype(field)>>();
   });
@@ -96,7 +97,7 @@ void check_rates(const TrainingOptions& o) {
     if (!(value >= 0 && value < 1)) bad(field, value, "at least 0 and less than 1");
   };
   positive("learning_rate", o.learning_rate);
-  not_negative("final_learning_rate", o.final_learning_rate);
+  if (o.final_learning_rate) not_negative("final_learning_rate", *o.final_learning_rate);
   positive("epsilon", o.epsilon);
   not_negative("weight_decay", o.weight_decay);
   not_negative("clip_norm", o.clip_norm);
@@ -165,6 +166,14 @@ void check_options(const TrainingOptions& options) {
   check_rates(options);
 }
 
+void check_new_run(const TrainingOptions& options) {
+  if (options.schedule == LearningRateSchedule::kCosine && options.final_learning_rate &&
+      *options.final_learning_rate > options.learning_rate) {
+    bad("final_learning_rate", *options.final_learning_rate,
+        "at most learning_rate with the cosine schedule, which would climb to it");
+  }
+}
+
 std::string training_options_text(const TrainingOptions& options) {
   json object{{"tokenizer", absolute_text(options.tokenizer)},
               {"init", absolute_text(options.init)},
@@ -177,6 +186,7 @@ std::string training_options_text(const TrainingOptions& options) {
     object["corpus"].push_back({{"path", absolute_text(source.path)}, {"weight", source.weight}});
   }
   for (const fs::path& path : options.valid) object["valid"].push_back(absolute_text(path));
+  if (options.final_learning_rate) object["final_learning_rate"] = *options.final_learning_rate;
   visit_fields(options, [&](const char* name, const auto& field) { object[name] = field; });
   return object.dump(2) + "\n";
 }

@@ -11,6 +11,9 @@ namespace glassgpt::training {
 // Throws std::invalid_argument naming the field, its value and what is expected.
 void check_options(const TrainingOptions& options);
 
+// The same for what a run may not begin with, although one that was begun with it goes on.
+void check_new_run(const TrainingOptions& options);
+
 // The configuration that is trained with. The exported model's own config.json differs: its
 // embedding_scale is folded into the table.
 std::filesystem::path run_config_path(const std::filesystem::path& run);

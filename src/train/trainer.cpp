@@ -499,7 +499,10 @@ TrainingSummary train(const TrainingOptions& options, const TrainingCallbacks& c
     holds_a_run = list_checkpoints(options.output).empty() ? 0 : 1;
   }
   ranks.broadcast(&holds_a_run, sizeof holds_a_run);
-  if (holds_a_run == 0) return Run(options, callbacks, ranks).execute();
+  if (holds_a_run == 0) {
+    check_new_run(options);
+    return Run(options, callbacks, ranks).execute();
+  }
   if (!options.resume) {
     throw Error(ErrorCode::kUnwritable, options.output.string(), "holds a run already",
                 "go on with --resume, or choose another output directory");

@@ -285,6 +285,11 @@ TEST(Trainer, RefusesWhatMakesNoSense) {
   expect_invalid("corpus", [](TrainingOptions& o) { o.corpus.clear(); });
   expect_invalid("steps", [](TrainingOptions& o) { o.steps = 0; });
   expect_invalid("learning_rate", [](TrainingOptions& o) { o.learning_rate = -1; });
+  expect_invalid("final_learning_rate", [](TrainingOptions& o) { o.final_learning_rate = 0.1f; });
+  expect_invalid("final_learning_rate", [](TrainingOptions& o) {
+    o.final_learning_rate = 0.1f;
+    o.resume = true;  // of nothing: a new run all the same
+  });
   expect_invalid("beta2", [](TrainingOptions& o) { o.beta2 = 1; });
   expect_invalid("weight", [](TrainingOptions& o) { o.corpus[0].weight = 0; });
   expect_invalid("config", [](TrainingOptions& o) { o.config.reset(); });
@@ -318,6 +323,21 @@ TEST(Trainer, RefusesToOverwriteARunAndToResumeAnother) {
   options.seed = 1;
   io::write_file(directory / "corpus.txt", tiny_corpus(201));
   expect_error([&] { train(options); }, ErrorCode::kUnsupported, "corpus");
+}
+
+TEST(Trainer, ARunThatWasBegunWithARisingRateGoesOn) {
+  const TemporaryDirectory directory;
+  const TinyRun run(directory.path());
+  TrainingOptions options = run.options("run");
+  options.steps = 5;
+  options.schedule = LearningRateSchedule::kConstant;
+  options.final_learning_rate = 0.1f;  // a constant rate has no floor
+  train(options);
+  options.schedule = LearningRateSchedule::kCosine;
+  options.steps = 7;
+  options.resume = true;
+  EXPECT_EQ(train(options).first_step, 5u);
+  EXPECT_EQ(load_training_options(options.output).final_learning_rate, 0.1f);
 }
 
 TEST(Trainer, DivergenceIsAnErrorThatKeepsTheLastCheckpoint) {

@@ -119,7 +119,7 @@ struct ValidationReport {
   std::size_t step;
   double nats_per_token;  // over all sources together
   double bits_per_byte;
-  bool best;  // better than all before
+  bool best;  // better than the model that is kept in best/
   std::vector<ValidationResult> sources;
 };
 
@@ -147,7 +147,7 @@ struct TrainingSummary {
   double tokens_per_second = 0;
   double loss = 0;                             // the last report's
   std::optional<ValidationReport> validation;  // the last one
-  double best_bits_per_byte = 0;               // 0: never evaluated
+  double best_bits_per_byte = 0;               // of the model in best/; 0: there is none
   std::filesystem::path model;                 // the directory with the final model: `output`
   std::uint64_t bytes_sent = 0;                // by this process, to the others of its run
 };

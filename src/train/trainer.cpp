@@ -410,8 +410,11 @@ ValidationReport Run::validate() {
   report.step = state_.step;
   report.best = !state_.best_bits_per_byte || report.bits_per_byte < *state_.best_bits_per_byte;
   if (report.best) {
-    state_.best_bits_per_byte = report.bits_per_byte;
-    or_warn([&] { export_model(options_.output / "best"); });
+    or_warn([&] {
+      export_model(options_.output / "best");
+      // Not before: a model that could not be kept must not stand in the way of the next one.
+      state_.best_bits_per_byte = report.bits_per_byte;
+    });
   }
   return report;
 }

@@ -193,8 +193,8 @@ void remove_old_checkpoints(const fs::path& run, std::size_t keep) {
 }
 
 std::uint64_t config_hash(const ModelConfig& config) {
-  return Hasher()
-      .add(config.vocab_size)
+  Hasher hash;
+  hash.add(config.vocab_size)
       .add(config.n_positions)
       .add(config.n_embd)
       .add(config.n_layer)
@@ -204,8 +204,11 @@ std::uint64_t config_hash(const ModelConfig& config) {
       .add(static_cast<std::uint64_t>(config.activation))
       .add(static_cast<std::uint64_t>(config.position_encoding))
       .add(std::bit_cast<std::uint32_t>(config.embedding_scale))
-      .add(config.tie_word_embeddings ? 1 : 0)
-      .value();
+      .add(config.tie_word_embeddings ? 1 : 0);
+  // Only where they are not the default: a checkpoint that knows nothing of them goes on.
+  if (!config.scale_attn_weights) hash.add("scale_attn_weights");
+  if (config.scale_attn_by_inverse_layer_idx) hash.add("scale_attn_by_inverse_layer_idx");
+  return hash.value();
 }
 
 }  // namespace glassgpt::training

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <set>
 
 #include "io/file.h"
 #include "io/safetensors.h"
@@ -108,6 +109,33 @@ TEST_F(CheckpointTest, AnotherRunsCheckpointIsRefusedByName) {
                  with([](RunIdentity& i) { i.tokenizer = 1; }));
   expect_refused(ErrorCode::kUnsupported, "corpus", with([](RunIdentity& i) { i.data = 1; }));
   expect_refused(ErrorCode::kUnsupported, "seed", with([](RunIdentity& i) { i.seed = 1; }));
+}
+
+TEST(ConfigHash, TellsEveryFieldApartAndIsThatOfCheckpointsThatExist) {
+  using Change = void (*)(ModelConfig&);
+  const Change changes[] = {
+      [](ModelConfig& c) { c.vocab_size = 20; },
+      [](ModelConfig& c) { c.n_positions = 8; },
+      [](ModelConfig& c) { c.n_embd = 12; },
+      [](ModelConfig& c) { c.n_layer = 3; },
+      [](ModelConfig& c) { c.n_head = 1; },
+      [](ModelConfig& c) { c.n_inner = 28; },
+      [](ModelConfig& c) { c.layer_norm_epsilon = 1e-6f; },
+      [](ModelConfig& c) { c.activation = ActivationFunction::kGeluTanh; },
+      [](ModelConfig& c) { c.position_encoding = PositionEncoding::kSinusoidal; },
+      [](ModelConfig& c) { c.embedding_scale = 2.0f; },
+      [](ModelConfig& c) { c.tie_word_embeddings = true; },
+      [](ModelConfig& c) { c.scale_attn_weights = false; },
+      [](ModelConfig& c) { c.scale_attn_by_inverse_layer_idx = true; },
+  };
+  std::set<std::uint64_t> hashes{config_hash(tiny_learned())};
+  // SplitMix64 over the fields in their order, computed elsewhere.
+  EXPECT_EQ(*hashes.begin(), 0x3661573fb69738dau);
+  for (const Change change : changes) {
+    ModelConfig config = tiny_learned();
+    change(config);
+    EXPECT_TRUE(hashes.insert(config_hash(config)).second) << hashes.size();
+  }
 }
 
 TEST_F(CheckpointTest, OtherFilesAreRefused) {

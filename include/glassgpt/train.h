@@ -39,7 +39,9 @@ struct TrainingOptions {
   // Held-out texts, each reported by itself. Empty: documents are held out of the corpus, chosen by
   // a hash of their bytes alone, so the split is the same for every seed and order of the sources.
   std::vector<std::filesystem::path> valid;
-  double valid_fraction = 0.005;  // of the documents, when `valid` is empty
+  // Of the documents, when `valid` is empty. A corpus of which none is chosen, or most of the text,
+  // gives its end instead.
+  double valid_fraction = 0.005;
   std::size_t valid_tokens =
       65536;  // tokens of each held-out source looked at per evaluation, the first ones; 0: all
 

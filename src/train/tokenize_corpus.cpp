@@ -173,12 +173,19 @@ class CorpusTokenizer {
   std::size_t batch_bytes_ = 0;
 };
 
-// Where no document was chosen (a corpus of few documents), the end of the stream is held out.
+// Where no document was chosen or most of the text was (a corpus of few documents), the end of the
+// stream is held out.
 void hold_out_tail(TokenFile::Stream& train, TokenFile::Stream& valid, double fraction) {
   const auto wanted = static_cast<std::uint64_t>(fraction * static_cast<double>(train.count));
   const std::uint64_t tail = std::min(std::max<std::uint64_t>(wanted, 1024), train.count / 10);
   train.count -= tail;
   valid = {train.first + train.count, tail};
+}
+
+// Of a corpus of few documents the draw may take the only one, or the largest: then it is learned
+// from after all. A fraction from one half on asks for as much.
+bool took_too_much(const TokenFile::Stream& train, std::size_t held_out, double fraction) {
+  return held_out > 0 && (train.count == 0 || (held_out > train.count && fraction < 0.5));
 }
 
 std::uint64_t source_key(const TokenFilePlan& plan, std::uint64_t tokenizer, std::uint64_t& bytes) {
@@ -224,6 +231,13 @@ void make_token_file(const fs::path& file, const TokenFilePlan& plan, const Toke
   std::vector<std::vector<TokenId>> held_out(plan.train.size());
   for (std::size_t i = 0; i < plan.train.size(); ++i) {
     train.push_back(corpus.run(plan.train[i], held_out[i]));
+    if (took_too_much(train[i], held_out[i].size(), plan.valid_fraction)) {
+      // The stream ends with the separator that these documents begin with.
+      const std::size_t shared = train[i].count > 0 ? 1 : 0;
+      writer.write(std::span(held_out[i]).subspan(shared));
+      train[i].count = writer.count() - train[i].first;
+      held_out[i].clear();
+    }
   }
   if (own_valid) {
     std::vector<TokenId> none;

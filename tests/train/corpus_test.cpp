@@ -7,6 +7,7 @@
 #include <set>
 
 #include "tests/train/tiny_run.h"
+#include "train/hash.h"
 #include "train/token_file.h"
 
 namespace glassgpt::testing {
@@ -168,6 +169,39 @@ TEST_F(TokenFileTest, OneLongDocumentGivesItsEndForValidation) {
   EXPECT_EQ(file.streams()[1].count, 1024u);
   EXPECT_EQ(text(file, 0) + text(file, 1),
             "<|endoftext|>" + document.substr(0, document.size() - 1) + "<|endoftext|>");
+}
+
+TEST_F(TokenFileTest, AnOnlyDocumentIsLearnedFromEvenIfTheDrawTakesIt) {
+  std::string document;
+  for (int i = 0; i < 3000; ++i) document += "The cat sits on the mat and sings.\n";
+  document.pop_back();
+  io::write_file(directory_ / "corpus.txt", document);
+  const TokenFile file = make(1 - 1e-9);
+  EXPECT_GT(file.streams()[0].count, 9 * file.streams()[1].count - 10);
+  EXPECT_GT(file.streams()[1].count, 1000u);
+  EXPECT_EQ(text(file, 0) + text(file, 1), "<|endoftext|>" + document + "<|endoftext|>");
+}
+
+TEST_F(TokenFileTest, TheDrawNeverTakesMostOfTheText) {
+  int drawn = 0;
+  for (int number = 0; number < 20; ++number) {
+    // The second document is nearly all of the text.
+    std::string longest = "Number " + std::to_string(number);
+    for (int i = 0; i < 3000; ++i) longest += " The cat sits on the mat and sings.";
+    io::write_file(directory_ / "corpus.txt",
+                   "A short one.\n\n" + longest + "\n\nWho has seen the wind?\n");
+    fs::remove(directory_ / "tokens.bin");
+    const TokenFile file = make(0.3);
+    EXPECT_GE(file.streams()[0].count, file.streams()[1].count) << number;
+    const std::string all = text(file, 0) + text(file, 1);
+    for (const char* part : {"<|endoftext|>A short one.", "<|endoftext|>Number ",
+                             "<|endoftext|>Who has seen the wind?"})
+      EXPECT_NE(all.find(part), std::string::npos) << number << " " << part;
+    for (const std::size_t stream : {0, 1})
+      EXPECT_EQ(text(file, stream).find("<|endoftext|><|endoftext|>"), std::string::npos) << number;
+    if (static_cast<double>(training::Hasher().add(longest).value()) < 0.3 * 0x1p64) ++drawn;
+  }
+  EXPECT_GT(drawn, 0);
 }
 
 TEST_F(TokenFileTest, DamageIsFoundAndMended) {

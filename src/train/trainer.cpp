@@ -2,7 +2,6 @@
 #include <chrono>
 #include <cmath>
 #include <memory>
-#include <numeric>
 #include <optional>
 #include <stdexcept>
 #include <system_error>
@@ -20,12 +19,10 @@
 #include "train/options.h"
 #include "train/run_directory.h"
 #include "train/sample.h"
-#include "train/sampler.h"
 #include "train/snapshots.h"
-#include "train/token_file.h"
 #include "train/trainer.h"
+#include "train/training_data.h"
 #include "train/training_log.h"
-#include "train/validation.h"
 
 namespace glassgpt {
 namespace training {
@@ -46,84 +43,6 @@ template <class Function, class... Arguments>
 void call(const Function& function, Arguments&&... arguments) {
   if (function) function(std::forward<Arguments>(arguments)...);
 }
-
-std::string source_name(const fs::path& path) {
-  const std::string name = path.filename().string();
-  return name.empty() ? path.parent_path().filename().string() : name;
-}
-
-// The corpora: windows to train on, and what was held out.
-class Data {
- public:
-  Data(const TrainingOptions& options, const Tokenizer& tokenizer, std::size_t context, int threads,
-       const TrainingCallbacks& callbacks, distributed::Communicator& ranks)
-      : file_(open(options, tokenizer, threads, callbacks, ranks)),
-        sampler_(sources(options, file_), context, options.seed),
-        validator_(file_, valid_sources(options, file_), options.valid_tokens,
-                   token_byte_counts(tokenizer)) {}
-
-  const TokenFile& file() const noexcept { return file_; }
-  const WindowSampler& sampler() const noexcept { return sampler_; }
-  const Validator& validator() const noexcept { return validator_; }
-
-  std::uint64_t training_tokens() const {
-    return std::accumulate(
-        file_.streams().begin(), file_.streams().begin() + static_cast<std::ptrdiff_t>(sources_),
-        std::uint64_t{0}, [](std::uint64_t sum, const auto& stream) { return sum + stream.count; });
-  }
-
- private:
-  // Rank 0 makes it, the others find it.
-  static TokenFile open(const TrainingOptions& options, const Tokenizer& tokenizer, int threads,
-                        const TrainingCallbacks& callbacks, distributed::Communicator& ranks) {
-    const fs::path path = options.output / "tokens.bin";
-    if (!ranks.is_first()) {
-      ranks.barrier();
-      return {path, tokenizer.vocab_size()};
-    }
-    TokenFile file =
-        TokenFile::open_or_make(path, plan(options), tokenizer, threads, callbacks.on_tokenize);
-    ranks.barrier();
-    return file;
-  }
-
-  static TokenFilePlan plan(const TrainingOptions& options) {
-    TokenFilePlan plan{{}, options.valid, options.valid.empty() ? options.valid_fraction : 0.0};
-    for (const CorpusSource& source : options.corpus) plan.train.push_back(source.path);
-    return plan;
-  }
-
-  std::vector<WindowSampler::Source> sources(const TrainingOptions& options,
-                                             const TokenFile& file) {
-    sources_ = options.corpus.size();
-    std::vector<WindowSampler::Source> sources;
-    for (std::size_t i = 0; i < sources_; ++i) {
-      const std::uint64_t tokens = file.streams().at(i).count;
-      if (tokens < 3) {
-        throw Error(ErrorCode::kMalformed, options.corpus[i].path.string(),
-                    "has no text to learn from");
-      }
-      sources.push_back({tokens, options.corpus[i].weight});
-    }
-    return sources;
-  }
-
-  static std::vector<Validator::Source> valid_sources(const TrainingOptions& options,
-                                                      const TokenFile& file) {
-    std::vector<Validator::Source> sources;
-    for (std::size_t stream = options.corpus.size(); stream < file.streams().size(); ++stream) {
-      const std::size_t i = stream - options.corpus.size();
-      sources.push_back(
-          {source_name(options.valid.empty() ? options.corpus[i].path : options.valid[i]), stream});
-    }
-    return sources;
-  }
-
-  TokenFile file_;
-  std::size_t sources_ = 0;
-  WindowSampler sampler_;
-  Validator validator_;
-};
 
 class Run {
  public:
@@ -188,7 +107,7 @@ class Run {
   distributed::Communicator& ranks_;
   int threads_;
   InitialState initial_;
-  Data data_;
+  TrainingData data_;
   RunIdentity identity_;
   Learner learner_;
   RunState state_;

@@ -110,7 +110,9 @@ struct TrainingProgress {
 };
 
 struct ValidationResult {
-  std::string source;  // file name, or "held-out"
+  // The name of the file, or of the corpus that it was held out of; where several are called so,
+  // with the folders that tell them apart.
+  std::string source;
   std::size_t tokens = 0;
   std::size_t bytes = 0;
   double nats_per_token = 0;

@@ -1,6 +1,10 @@
 #include "train/training_data.h"
 
+#include <algorithm>
+#include <map>
+#include <set>
 #include <string>
+#include <utility>
 
 #include "glassgpt/error.h"
 
@@ -42,23 +46,47 @@ std::vector<WindowSampler::Source> training_sources(const TrainingOptions& optio
   return sources;
 }
 
-std::string source_name(const fs::path& path) {
-  const std::string name = path.filename().string();
-  return name.empty() ? path.parent_path().filename().string() : name;
+bool lies_below(const fs::path& folder, const fs::path& path) {
+  return std::mismatch(folder.begin(), folder.end(), path.begin(), path.end()).first ==
+         folder.end();
 }
 
 std::vector<Validator::Source> valid_sources(const TrainingOptions& options,
                                              const TokenFile& file) {
-  std::vector<Validator::Source> sources;
-  for (std::size_t stream = options.corpus.size(); stream < file.streams().size(); ++stream) {
-    const std::size_t i = stream - options.corpus.size();
-    sources.push_back(
-        {source_name(options.valid.empty() ? options.corpus[i].path : options.valid[i]), stream});
+  std::vector<fs::path> paths = options.valid;
+  if (paths.empty()) {
+    for (const CorpusSource& source : options.corpus) paths.push_back(source.path);
   }
+  const std::vector<std::string> names = source_names(paths);
+  std::vector<Validator::Source> sources;
+  for (std::size_t stream = options.corpus.size(); stream < file.streams().size(); ++stream)
+    sources.push_back({names.at(stream - options.corpus.size()), stream});
   return sources;
 }
 
 }  // namespace
+
+std::vector<std::string> source_names(const std::vector<fs::path>& paths) {
+  std::vector<fs::path> wholes;
+  std::map<fs::path, fs::path> folders;  // by name: the one that all of that name lie below
+  for (const fs::path& path : paths) {
+    fs::path whole = fs::absolute(path).lexically_normal();
+    if (!whole.has_filename()) whole = whole.parent_path();  // a folder with a slash behind it
+    fs::path& folder = folders.try_emplace(whole.filename(), whole.parent_path()).first->second;
+    while (!lies_below(folder, whole)) folder = folder.parent_path();
+    wholes.push_back(std::move(whole));
+  }
+  std::vector<std::string> names;
+  std::set<std::string> taken;
+  for (const fs::path& whole : wholes) {
+    const std::string name = whole.lexically_relative(folders[whole.filename()]).string();
+    std::string unique = name;
+    for (int number = 2; !taken.insert(unique).second; ++number)
+      unique = name + " " + std::to_string(number);
+    names.push_back(std::move(unique));
+  }
+  return names;
+}
 
 TrainingData::TrainingData(const TrainingOptions& options, const Tokenizer& tokenizer,
                            std::size_t context, int threads, const TrainingCallbacks& callbacks,

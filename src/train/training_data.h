@@ -2,6 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
 
 #include "distributed/communicator.h"
 #include "glassgpt/tokenizer.h"
@@ -11,6 +14,11 @@
 #include "train/validation.h"
 
 namespace glassgpt::training {
+
+// What held-out sources are called in reports and the log, each by a name of its own: that of its
+// file or folder; where several are called so, with the folders that tell them apart; a path that
+// comes again, with a number.
+std::vector<std::string> source_names(const std::vector<std::filesystem::path>& paths);
 
 class TrainingData {
  public:

@@ -12,6 +12,7 @@
 #include "io/json.h"
 #include "tests/train/tiny_run.h"
 #include "train/checkpoint.h"
+#include "train/training_data.h"
 
 namespace glassgpt::testing {
 namespace {
@@ -189,6 +190,28 @@ TEST(Trainer, WritesAModelDirectoryALogAndTheBestModel) {
   EXPECT_EQ(steps, (std::vector<int>{4, 8, 10, 12, 16, 20, 24, 28, 30}));
   EXPECT_EQ(evaluated, (std::vector<int>{10, 20, 30}));
   EXPECT_LT(lines.back()["loss"].get<double>(), lines.front()["loss"].get<double>());
+}
+
+TEST(Trainer, HeldOutSourcesOfOneNameAreToldApart) {
+  EXPECT_EQ(training::source_names({"/a/x.txt", "/a/b/", "/a/c/.."}),
+            (std::vector<std::string>{"x.txt", "b", "a"}));
+  EXPECT_EQ(training::source_names({"/a/x.txt", "/b/x.txt", "/b/y.txt", "/b/c/x.txt", "/b/x.txt"}),
+            (std::vector<std::string>{"a/x.txt", "b/x.txt", "y.txt", "b/c/x.txt", "b/x.txt 2"}));
+  EXPECT_EQ(training::source_names({"README.md", "kernels/README.md", "docs"}),
+            (std::vector<std::string>{"README.md", "kernels/README.md", "docs"}));
+
+  const TemporaryDirectory directory;
+  const TinyRun run(directory.path());
+  TrainingOptions options = run.options("run");
+  for (const char* folder : {"one", "two"}) {
+    fs::create_directory(directory / folder);
+    fs::copy_file(directory / "corpus.txt", directory / folder / "valid.txt");
+    options.valid.push_back(directory / folder / "valid.txt");
+  }
+  train(options);
+  const nlohmann::json valid = log_lines(directory / "run").back()["valid"];
+  EXPECT_EQ(valid.size(), 2u);
+  EXPECT_TRUE(valid.contains("one/valid.txt") && valid.contains("two/valid.txt")) << valid;
 }
 
 TEST(Trainer, OverfitsATinyCorpus) {

@@ -163,7 +163,8 @@ struct TrainingSummary {
 // written whole or not at all; a run stopped or killed at any moment and called again with `resume`
 // ends with the same model.safetensors as one that was never stopped. Throws std::invalid_argument
 // for options that make no sense (with the field, got and expected), Error for files; an output
-// directory that holds a run already is an error unless `resume` is set.
+// directory that holds a run already is an error unless `resume` is set; one that holds a model and
+// no checkpoint of a run always is.
 TrainingSummary train(const TrainingOptions& options, const TrainingCallbacks& callbacks = {});
 
 }  // namespace glassgpt

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -393,6 +394,18 @@ TrainingOptions without_initial_model(TrainingOptions options) {
   return options;
 }
 
+enum class Found : std::uint8_t { kNothing, kRun, kModel };
+
+// A run's model is written after its first checkpoint: a model without checkpoints is somebody's
+// finished work.
+Found look_into(const fs::path& output) {
+  if (!list_checkpoints(output).empty()) return Found::kRun;
+  std::error_code ignored;
+  for (const char* weights : {"model.safetensors", "model.safetensors.index.json"})
+    if (fs::exists(output / weights, ignored)) return Found::kModel;
+  return Found::kNothing;
+}
+
 // All options that the ranks must share: their threads are their own.
 std::uint64_t options_hash(const TrainingOptions& options) {
   return Hasher()
@@ -415,13 +428,22 @@ TrainingSummary train(const TrainingOptions& options, const TrainingCallbacks& c
                                   {"set of options", options_hash(options)}});
   // One process locks it, makes it, and looks into it; all go the way that it finds.
   std::optional<RunDirectory> directory;
-  std::uint64_t holds_a_run = 0;
+  Found found = Found::kNothing;
   if (ranks.is_first()) {
-    directory.emplace(options.output);
-    holds_a_run = list_checkpoints(options.output).empty() ? 0 : 1;
+    found = look_into(options.output);
+    if (found != Found::kModel) {  // which is left as it is, without a lock
+      directory.emplace(options.output);
+      found = look_into(options.output);
+    }
   }
-  ranks.broadcast(&holds_a_run, sizeof holds_a_run);
-  if (holds_a_run == 0) {
+  ranks.broadcast(&found, sizeof found);
+  if (found == Found::kModel) {
+    throw Error(
+        ErrorCode::kUnwritable, options.output.string(),
+        "holds a model and no checkpoint: a new run would overwrite it",
+        "choose another output directory; to train on from that model, name it with --init");
+  }
+  if (found == Found::kNothing) {
     check_new_run(options);
     return Run(options, callbacks, ranks).execute();
   }

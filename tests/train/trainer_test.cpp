@@ -348,6 +348,28 @@ TEST(Trainer, RefusesToOverwriteARunAndToResumeAnother) {
   expect_error([&] { train(options); }, ErrorCode::kUnsupported, "corpus");
 }
 
+TEST(Trainer, RefusesToOverwriteAFinishedModel) {
+  const TemporaryDirectory directory;
+  const TinyRun run(directory.path());
+  train(run.options("run"));
+  fs::create_directory(directory / "model");
+  for (const char* file : {"config.json", "model.safetensors", "tokenizer.json"})
+    fs::copy_file(directory / "run" / file, directory / "model" / file);
+  TrainingOptions options = run.options("model");
+  for (const bool resume : {false, true}) {
+    options.resume = resume;
+    expect_error([&] { train(options); }, ErrorCode::kUnwritable,
+                 "holds a model and no checkpoint");
+  }
+  EXPECT_EQ(run.model_bytes("model"), run.model_bytes("run"));
+  EXPECT_FALSE(fs::exists(directory / "model" / ".lock"));
+
+  // A tokenizer alone is none: who makes one puts the model beside it.
+  fs::remove(directory / "model" / "model.safetensors");
+  options.steps = 1;
+  EXPECT_EQ(train(options).steps, 1u);
+}
+
 TEST(Trainer, ARunThatWasBegunWithARisingRateGoesOn) {
   const TemporaryDirectory directory;
   const TinyRun run(directory.path());

@@ -6,9 +6,11 @@
 
 #include "glassgpt/error.h"
 #include "glassgpt/model.h"
+#include "io/json.h"
 #include "tests/io/small_disk.h"
 #include "tests/train/tiny_run.h"
 #include "train/checkpoint.h"
+#include "train/training_log.h"
 
 namespace glassgpt::testing {
 namespace {
@@ -80,6 +82,35 @@ TEST_F(FullDisk, TheBestModelThatFitsIsKept) {
   EXPECT_EQ(Model::load(options.output / "best").config().n_embd, 16u);
   EXPECT_NE(io::read_file(options.output / "best" / "model.safetensors"),
             run_.model_bytes("disk/run"));
+}
+
+TEST_F(FullDisk, LeavesNoHalfLineInTheLog) {
+  const fs::path file = disk_.path() / "log.jsonl";
+  training::TrainingLog log(file, 0);
+  TrainingProgress now{};
+  const auto append = [&] {
+    ++now.step;
+    log.append(now, nullptr, "A sample, so that no number of lines fills a page exactly.");
+  };
+  append();
+  fill();
+  const auto until_it_is_full = [&] {
+    for (int line = 0; line < 100; ++line) append();
+  };
+  expect_error(until_it_is_full, ErrorCode::kUnwritable, "No space left", file.string());
+  const std::size_t lost = now.step;
+  free();
+  append();
+  std::ifstream lines(file);
+  std::size_t step = 0;
+  for (std::string line; std::getline(lines, line);) {
+    if (++step == lost) ++step;
+    const nlohmann::json row = nlohmann::json::parse(line, nullptr, false);
+    ASSERT_TRUE(row.is_object()) << line;
+    ASSERT_EQ(row["step"], step) << line;
+  }
+  EXPECT_EQ(step, now.step);
+  EXPECT_GT(step, 3u);
 }
 
 TEST_F(FullDisk, AtTheEndIsAnErrorAndTheRunGoesOnWhenThereIsRoom) {

@@ -71,7 +71,7 @@ struct TrainingOptions {
   float clip_norm = 1.0f;  // global norm of the gradient; 0: no clipping
   std::uint64_t seed = 1;
 
-  std::size_t log_every = 10;          // steps; 0: never
+  std::size_t log_every = 10;          // steps; 0: only evaluations and the end
   std::size_t eval_every = 250;        // steps; 0: only at the end
   std::size_t checkpoint_every = 250;  // steps; 0: only at the end and when stopped
   // Models kept in snapshots/, the first before any step and the last after all, denser at the
@@ -133,7 +133,8 @@ struct TrainingCallbacks {
   std::function<void(std::string_view)>
       on_warning;  // a checkpoint could not be written; the run goes on
   std::function<void(std::uint64_t done, std::uint64_t total)> on_tokenize;  // bytes
-  std::function<void(const TrainingProgress&)> on_progress;  // every log_every steps
+  // Every log_every steps, at every evaluation, and after the last step.
+  std::function<void(const TrainingProgress&)> on_progress;
   std::function<void(const ValidationReport&)> on_validation;
   std::function<void(std::size_t step, std::string_view text)> on_sample;  // at every evaluation
   std::function<void(const std::filesystem::path&)> on_checkpoint;
@@ -149,7 +150,7 @@ struct TrainingSummary {
   std::uint64_t tokens = 0;    // seen in all
   double seconds = 0;          // of this call
   double tokens_per_second = 0;
-  double loss = 0;                             // the last report's
+  std::optional<double> loss;                  // the last report's; empty if this call made none
   std::optional<ValidationReport> validation;  // the last one
   double best_bits_per_byte = 0;               // of the model in best/; 0: there is none
   std::filesystem::path model;                 // the directory with the final model: `output`

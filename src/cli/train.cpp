@@ -244,7 +244,7 @@ class Train : public Command {
           "\"loss\":{},\"valid_bits_per_byte\":{}",
           json_string(summary.model.string()), summary.steps, summary.tokens,
           json_number(summary.seconds), json_number(summary.tokens_per_second),
-          json_number(summary.loss),
+          summary.loss ? json_number(*summary.loss) : "null",
           summary.validation ? json_number(summary.validation->bits_per_byte) : "null"));
       if (processes > 1)
         out.write(fmt::format(",\"processes\":{},\"bytes_sent_per_step\":{}", processes,
@@ -254,9 +254,10 @@ class Train : public Command {
       return;
     }
     progress.line(fmt::format(
-        "{}: {} steps, {} tokens in {} ({} tokens/s), loss {:.4f}{}", summary.model.string(),
-        summary.steps, short_count(static_cast<double>(summary.tokens)),
-        clock_time(summary.seconds), short_count(summary.tokens_per_second), summary.loss,
+        "{}: {} steps, {} tokens in {} ({} tokens/s){}{}", summary.model.string(), summary.steps,
+        short_count(static_cast<double>(summary.tokens)), clock_time(summary.seconds),
+        short_count(summary.tokens_per_second),
+        summary.loss ? fmt::format(", loss {:.4f}", *summary.loss) : "",
         processes > 1
             ? fmt::format("; {} processes, each sent {} per step", processes, byte_count(sent))
             : ""));

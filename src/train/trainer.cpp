@@ -277,9 +277,10 @@ double Run::pass(std::span<const Window> windows, std::uint64_t first_window, fl
 
 void Run::report() {
   if (!ranks_.is_first()) return;
-  const bool evaluate = !data_.validator().empty() &&
-                        (is_due(state_.step, options_.eval_every) || state_.step == options_.steps);
-  if (!evaluate && !is_due(state_.step, options_.log_every)) return;
+  const bool last = state_.step == options_.steps;
+  const bool evaluate =
+      !data_.validator().empty() && (is_due(state_.step, options_.eval_every) || last);
+  if (!evaluate && !last && !is_due(state_.step, options_.log_every)) return;
   const TrainingProgress now = progress();
   call(callbacks_.on_progress, now);
   std::string sample;

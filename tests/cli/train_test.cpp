@@ -100,6 +100,10 @@ TEST_F(Training, StoredOptionsAreUsedUnlessTheUserSaysOtherwise) {
   const ProgramRun more = run_glassgpt({"train", "-o", path("run"), "--resume", "--json"});
   ASSERT_EQ(more.code, 0) << more.err;
   EXPECT_EQ(json::parse(more.out)["steps"], 10);
+  EXPECT_TRUE(json::parse(more.out)["loss"].is_null()) << more.out;
+  const ProgramRun in_words = run_glassgpt({"train", "-o", path("run"), "--resume"});
+  EXPECT_NE(in_words.err.find("10 steps"), std::string::npos) << in_words.err;
+  EXPECT_EQ(in_words.err.find("loss"), std::string::npos) << in_words.err;
 }
 
 TEST_F(Training, MissingCorpusAndConfigAreErrors) {

@@ -192,6 +192,26 @@ TEST(Trainer, WritesAModelDirectoryALogAndTheBestModel) {
   EXPECT_LT(lines.back()["loss"].get<double>(), lines.front()["loss"].get<double>());
 }
 
+TEST(Trainer, TheLastStepIsReportedAndAFinishedRunHasNoLossToReport) {
+  const TemporaryDirectory directory;
+  const TinyRun run(directory.path());
+  for (const std::size_t log_every : {4u, 0u}) {
+    TrainingOptions options = run.options("run" + std::to_string(log_every));
+    options.valid_fraction = 0;  // nothing is held out, so that no evaluation makes the last line
+    options.log_every = log_every;
+    const TrainingSummary summary = train(options);
+    EXPECT_FALSE(summary.validation.has_value());
+    const auto lines = log_lines(options.output);
+    EXPECT_EQ(lines.size(), log_every == 0 ? 1u : 8u);
+    EXPECT_EQ(lines.back()["step"], 30);
+    EXPECT_EQ(lines.back()["loss"], summary.loss.value());
+    options.resume = true;
+    const TrainingSummary again = train(options);
+    EXPECT_EQ(again.first_step, 30u);
+    EXPECT_FALSE(again.loss.has_value());
+  }
+}
+
 TEST(Trainer, HeldOutSourcesOfOneNameAreToldApart) {
   EXPECT_EQ(training::source_names({"/a/x.txt", "/a/b/", "/a/c/.."}),
             (std::vector<std::string>{"x.txt", "b", "a"}));
@@ -227,7 +247,7 @@ TEST(Trainer, OverfitsATinyCorpus) {
   options.checkpoint_every = 0;
   options.weight_decay = 0;
   const TrainingSummary summary = train(options);
-  EXPECT_LT(summary.loss, 0.05);
+  EXPECT_LT(summary.loss.value(), 0.05);
   EXPECT_FALSE(summary.validation.has_value());
 }
 
@@ -275,10 +295,10 @@ TEST(Trainer, AResumedRunNeedsNeitherItsInitialModelNorItsOptions) {
 TEST(Trainer, BFloat16IsKeptByAResumedRunAndLearnsAsMuch) {
   const TemporaryDirectory directory;
   const TinyRun run(directory.path());
-  const double loss = train(run.options("float32")).loss;
+  const double loss = train(run.options("float32")).loss.value();
   TrainingOptions options = run.options("bfloat16");
   options.compute = ComputeType::kBFloat16;
-  const double rounded_loss = train(options).loss;
+  const double rounded_loss = train(options).loss.value();
   EXPECT_NEAR(rounded_loss, loss, 0.02 * loss);
   const std::string expected = run.model_bytes("bfloat16");
   EXPECT_NE(expected, run.model_bytes("float32"));

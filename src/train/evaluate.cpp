@@ -154,7 +154,7 @@ EvaluationResult evaluate(const Model& model, const Tokenizer& tokenizer,
   for (const std::string_view text : texts) {
     std::vector<TokenId> ids;
     if (separator) ids.push_back(*separator);
-    const std::vector<TokenId> encoded = tokenizer.encode(text);
+    const std::vector<TokenId> encoded = tokenizer.encode(text, options.special);
     ids.insert(ids.end(), encoded.begin(), encoded.end());
     append_windows(ids, config.n_positions, windows);
   }

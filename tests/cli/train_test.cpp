@@ -128,6 +128,17 @@ TEST_F(Program, EvaluateTellsLossInBothUnits) {
   EXPECT_NE(output_of({"evaluate", "The cat"}).find("bits per byte"), std::string::npos);
 }
 
+TEST_F(Program, EvaluateTakesSpecialTokensAsItIsTold) {
+  const std::string text = "The cat<|endoftext|>A dog";
+  const json ordinary = one_json_of({"evaluate", "--json", text});
+  EXPECT_EQ(ordinary["bytes"], 25);
+  const json special = one_json_of({"evaluate", "--json", "--special", "all", text});
+  EXPECT_EQ(special["bytes"], 12);  // <|endoftext|> stands for no text
+  EXPECT_EQ(special["tokens"],
+            one_json_of({"tokenize", "--json", "--special", "all", text})["ids"].size());
+  expect_failure(run_glassgpt({"evaluate", "--special", "error", "A dog", text}), 1, "text 1: ");
+}
+
 TEST_F(Program, GenerateIsRepeatableAndStreamsWhatItReports) {
   const std::vector<std::string> words = {"generate", "--max-tokens", "20", "--seed",
                                           "5",        "The cat"};

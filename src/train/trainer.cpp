@@ -60,7 +60,7 @@ class Run {
         learner_(initial_.config, std::move(initial_.parameters),
                  {options.beta1, options.beta2, options.epsilon, options.weight_decay,
                   options.clip_norm},
-                 gemm_options(options.gemm, threads_, options.compute),
+                 gemm_options({threads_, options.gemm, options.compute}),
                  {&ranks, options.shard_optimizer}) {}
 
   TrainingSummary execute() {

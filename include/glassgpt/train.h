@@ -130,8 +130,8 @@ struct ValidationReport {
 // Each may be empty. All are called from the thread that called train().
 struct TrainingCallbacks {
   std::function<void(std::string_view)> on_message;  // what is being done, one line without end
-  std::function<void(std::string_view)>
-      on_warning;  // a checkpoint could not be written; the run goes on
+  // A checkpoint could not be written, say, or a run goes on with other kernels. It does go on.
+  std::function<void(std::string_view)> on_warning;
   std::function<void(std::uint64_t done, std::uint64_t total)> on_tokenize;  // bytes
   // Every log_every steps, at every evaluation, and after the last step.
   std::function<void(const TrainingProgress&)> on_progress;

@@ -49,6 +49,13 @@ std::string to_hex(std::uint64_t value) {
   return text;
 }
 
+template <class State, class Visit>
+void visit_arithmetic(State& state, const Visit& visit) {
+  visit("isa", state.arithmetic.isa);
+  visit("gemm", state.arithmetic.gemm);
+  visit("compute", state.arithmetic.compute);
+}
+
 json to_json(const RunState& state, const RunIdentity& identity) {
   json result{{"step", state.step},
               {"windows", state.windows},
@@ -63,6 +70,9 @@ json to_json(const RunState& state, const RunIdentity& identity) {
   if (state.best_bits_per_byte) {
     result["best_bits_per_byte"] = std::bit_cast<std::uint64_t>(*state.best_bits_per_byte);
   }
+  visit_arithmetic(state, [&](const char* key, const std::string& name) {
+    if (!name.empty()) result[key] = name;
+  });
   return result;
 }
 
@@ -80,6 +90,9 @@ RunState state_from_json(const json& object) {
   if (object.contains("best_bits_per_byte")) {
     state.best_bits_per_byte = std::bit_cast<double>(number("best_bits_per_byte"));
   }
+  visit_arithmetic(state, [&](const char* key, std::string& name) {
+    if (object.contains(key)) name = object[key].get<std::string>();
+  });
   return state;
 }
 

@@ -46,6 +46,7 @@ void visit_fields(Options& options, const Visit& visit) {
 constexpr const char* kSchedules[] = {"cosine", "constant"};
 constexpr const char* kStorageTypes[] = {"float32", "float16", "bfloat16"};
 constexpr const char* kComputeTypes[] = {"float32", "bfloat16"};
+constexpr const char* kGemmChoices[] = {"auto", "simd", "blas", "reference"};
 
 template <class Enum, std::size_t n>
 Enum enum_from(const json& value, const char* const (&names)[n]) {
@@ -142,6 +143,12 @@ TrainingOptions load_training_options(const fs::path& output) {
 
 namespace training {
 
+const char* gemm_name(GemmChoice gemm) noexcept { return kGemmChoices[static_cast<int>(gemm)]; }
+
+const char* compute_name(ComputeType compute) noexcept {
+  return kComputeTypes[static_cast<int>(compute)];
+}
+
 void check_options(const TrainingOptions& options) {
   if (options.corpus.empty()) {
     throw std::invalid_argument("TrainingOptions: corpus is empty, expected at least one path");
@@ -179,7 +186,7 @@ std::string training_options_text(const TrainingOptions& options) {
               {"init", absolute_text(options.init)},
               {"schedule", kSchedules[static_cast<int>(options.schedule)]},
               {"storage", kStorageTypes[static_cast<int>(options.storage)]},
-              {"compute", kComputeTypes[static_cast<int>(options.compute)]},
+              {"compute", compute_name(options.compute)},
               {"corpus", json::array()},
               {"valid", json::array()}};
   for (const CorpusSource& source : options.corpus) {

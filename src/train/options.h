@@ -8,6 +8,10 @@
 
 namespace glassgpt::training {
 
+// As the command line and the files of a run call them.
+const char* gemm_name(GemmChoice gemm) noexcept;
+const char* compute_name(ComputeType compute) noexcept;
+
 // Throws std::invalid_argument naming the field, its value and what is expected.
 void check_options(const TrainingOptions& options);
 

@@ -57,6 +57,8 @@ class Run {
         data_(options, initial_.tokenizer, initial_.config.n_positions, threads_, callbacks, ranks),
         identity_{config_hash(initial_.config), tokenizer_hash(initial_.tokenizer),
                   data_.file().content_hash(), options.seed},
+        arithmetic_{kernels::active_kernels().isa, gemm_name(options.gemm),
+                    compute_name(options.compute)},
         learner_(initial_.config, std::move(initial_.parameters),
                  {options.beta1, options.beta2, options.epsilon, options.weight_decay,
                   options.clip_norm},
@@ -81,6 +83,7 @@ class Run {
   void check_ranks();
   void resume();
   RunState read_newest_checkpoint();
+  void warn_of_other_arithmetic(const Arithmetic& before) const;
   bool stops() const;
   void train_step();
   double pass(std::span<const Window> windows, std::uint64_t first_window, float d_loss);
@@ -110,6 +113,7 @@ class Run {
   InitialState initial_;
   TrainingData data_;
   RunIdentity identity_;
+  const Arithmetic arithmetic_;
   Learner learner_;
   RunState state_;
   const std::vector<std::size_t> snapshot_steps_{
@@ -129,6 +133,7 @@ class Run {
 void Run::start() {
   check_ranks();
   if (options_.resume) resume();
+  state_.arithmetic = arithmetic_;
   summary_.first_step = state_.step;
   if (ranks_.is_first()) {
     io::make_directories(run_config_path(options_.output).parent_path());
@@ -182,6 +187,21 @@ void Run::resume() {
   if (!ranks_.is_first() && step > 0)
     state_ = read_checkpoint(checkpoint_path(options_.output, step), learner_, identity_);
   learner_.keep_own_moments();
+  if (ranks_.is_first() && state_.step < options_.steps)
+    warn_of_other_arithmetic(state_.arithmetic);
+}
+
+void Run::warn_of_other_arithmetic(const Arithmetic& before) const {
+  const auto compare = [&](const char* what, const char* option, const std::string& then,
+                           const std::string& now) {
+    if (then.empty() || then == now) return;
+    call(callbacks_.on_warning,
+         std::string("the run's ") + what + " was " + then + " so far, now it is " + now +
+             ": the result will not have the bytes of an uninterrupted run (see " + option + ")");
+  };
+  compare("instruction set", "--isa", before.isa, arithmetic_.isa);
+  compare("matrix product", "--gemm", before.gemm, arithmetic_.gemm);
+  compare("type of products", "--dtype", before.compute, arithmetic_.compute);
 }
 
 // The newest checkpoint that is whole. A damaged one costs the steps since the one before; none at
@@ -190,7 +210,7 @@ RunState Run::read_newest_checkpoint() {
   const std::vector<fs::path> checkpoints = list_checkpoints(options_.output);
   for (const fs::path& file : checkpoints) {
     try {
-      const RunState state = read_checkpoint(file, learner_, identity_);
+      RunState state = read_checkpoint(file, learner_, identity_);
       call(callbacks_.on_message, "resuming from " + file.string());
       return state;
     } catch (const Error& error) {

@@ -106,6 +106,27 @@ TEST_F(Training, StoredOptionsAreUsedUnlessTheUserSaysOtherwise) {
   EXPECT_EQ(in_words.err.find("loss"), std::string::npos) << in_words.err;
 }
 
+TEST_F(Training, GoingOnWithAnotherInstructionSetIsAWarning) {
+  auto words = command("run", "4");
+  words.insert(words.end(), {"--isa", "scalar"});
+  ASSERT_EQ(run_glassgpt(words).code, 0);
+  const std::vector<std::string> more = {"train", "-o", path("run"), "-q", "--resume", "--steps"};
+  const auto resumed = [&](const std::string& steps, const std::string& isa) {
+    auto again = more;
+    again.push_back(steps);
+    if (!isa.empty()) again.insert(again.end(), {"--isa", isa});
+    return run_glassgpt(again);
+  };
+  const ProgramRun same = resumed("6", "scalar");
+  EXPECT_EQ(same.code, 0);
+  EXPECT_EQ(same.err, "");
+  const json info = json::parse(output_of({"info", "--json"}));
+  if (info["machine"]["isa"] == "scalar") GTEST_SKIP() << "the CPU has no other instruction set";
+  const ProgramRun other = resumed("8", "");
+  EXPECT_EQ(other.code, 0);
+  EXPECT_NE(other.err.find("instruction set was scalar so far"), std::string::npos) << other.err;
+}
+
 TEST_F(Training, MissingCorpusAndConfigAreErrors) {
   auto words = command("run", "1");
   words[2] = path("none.txt");

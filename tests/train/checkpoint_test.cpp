@@ -30,7 +30,8 @@ class CheckpointTest : public ::testing::Test {
               .tokens = 56,
               .interval_loss = 0.1 + 0.2,
               .interval_tokens = 7,
-              .best_bits_per_byte = 1.0 / 3};
+              .best_bits_per_byte = 1.0 / 3,
+              .arithmetic = {"abacus", "by hand", "fractions"}};
     write_checkpoint(file_, learner_, state_, kIdentity);
   }
 
@@ -68,12 +69,24 @@ TEST_F(CheckpointTest, ComesBackBitForBit) {
   EXPECT_EQ(state.interval_loss, 0.1 + 0.2);
   EXPECT_EQ(state.interval_tokens, 7u);
   EXPECT_EQ(state.best_bits_per_byte, 1.0 / 3);
+  EXPECT_EQ(state.arithmetic.isa, "abacus");
+  EXPECT_EQ(state.arithmetic.gemm, "by hand");
+  EXPECT_EQ(state.arithmetic.compute, "fractions");
   // The packed weights follow: the same loss.
   const TinyBatch batch = random_batch(config_, {5}, 2);
   std::vector<float> a(5), b(5);
   learner_.losses(batch.batch(), batch.targets, a.data());
   fresh.losses(batch.batch(), batch.targets, b.data());
   EXPECT_EQ(a, b);
+}
+
+TEST_F(CheckpointTest, OneThatDoesNotSayWhatComputedItIsReadAsWell) {
+  state_.arithmetic = {};
+  write_checkpoint(file_, learner_, state_, kIdentity);
+  EXPECT_EQ(io::read_file(file_).find("isa"), std::string::npos);
+  const RunState state = read_checkpoint(file_, learner_, kIdentity);
+  EXPECT_EQ(state.step, 12u);
+  EXPECT_EQ(state.arithmetic.isa + state.arithmetic.gemm + state.arithmetic.compute, "");
 }
 
 TEST_F(CheckpointTest, AnyTruncationIsAnError) {

@@ -292,6 +292,35 @@ TEST(Trainer, AResumedRunNeedsNeitherItsInitialModelNorItsOptions) {
   EXPECT_EQ(run.model_bytes("second"), expected);
 }
 
+TEST(Trainer, GoingOnWithAnotherArithmeticIsAWarning) {
+  const TemporaryDirectory directory;
+  const TinyRun run(directory.path());
+  TrainingOptions options = run.options("run");
+  options.steps = 4;
+  train(options);
+  std::vector<std::string> warnings;
+  TrainingCallbacks callbacks;
+  callbacks.on_warning = [&](std::string_view line) { warnings.emplace_back(line); };
+  options.resume = true;
+  options.gemm = GemmChoice::kReference;
+  train(options, callbacks);
+  EXPECT_TRUE(warnings.empty()) << "nothing was left to compute: " << warnings[0];
+  options.steps = 6;
+  train(options, callbacks);
+  ASSERT_EQ(warnings.size(), 1u);
+  EXPECT_NE(warnings[0].find("was auto so far, now it is reference"), std::string::npos);
+  EXPECT_NE(warnings[0].find("--gemm"), std::string::npos);
+  options.steps = 8;
+  train(options, callbacks);
+  EXPECT_EQ(warnings.size(), 1u) << "it goes on as before: " << warnings.back();
+  options.steps = 10;
+  options.gemm = GemmChoice::kSimd;
+  options.compute = ComputeType::kBFloat16;
+  train(options, callbacks);
+  ASSERT_EQ(warnings.size(), 3u);
+  EXPECT_NE(warnings[2].find("was float32 so far, now it is bfloat16"), std::string::npos);
+}
+
 TEST(Trainer, BFloat16IsKeptByAResumedRunAndLearnsAsMuch) {
   const TemporaryDirectory directory;
   const TinyRun run(directory.path());

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 
 #include "cli/command.h"
@@ -40,6 +41,33 @@ std::string progress_line(const TrainingProgress& now) {
   return fmt::format("step {}/{}  loss {:.4f}  lr {:.2e}  gradient {:.2f}  {} tokens/s  {} left",
                      now.step, now.steps, now.loss, now.learning_rate, now.gradient_norm,
                      short_count(now.tokens_per_second), clock_time(now.seconds_left));
+}
+
+// Numbers that the option's field takes, in the field's type: 0.99999999999 is 1 in float32.
+template <class Number>
+CLI::Validator number_that(bool (*fits)(Number), const char* expected) {
+  return CLI::Validator(
+      [=](std::string& text) {
+        Number number{};
+        if (CLI::detail::lexical_cast(text, number) && fits(number)) return std::string();
+        return fmt::format("'{}' is not {}", text, expected);
+      },
+      "");
+}
+
+CLI::Validator positive() {
+  return number_that<float>([](float x) { return std::isfinite(x) && x > 0; }, "a positive number");
+}
+CLI::Validator not_negative() {
+  return number_that<float>([](float x) { return std::isfinite(x) && x >= 0; },
+                            "zero or a positive number");
+}
+CLI::Validator below_one() {
+  return number_that<float>([](float x) { return x >= 0 && x < 1; },
+                            "a number from 0 to less than 1");
+}
+CLI::Validator one_or_more() {
+  return number_that<std::uint64_t>([](std::uint64_t n) { return n > 0; }, "a whole number from 1");
 }
 
 class Train : public Command {
@@ -93,17 +121,15 @@ class Train : public Command {
     return option;
   }
   template <class Field>
-  void add_count(CLI::App& app, const std::string& names, Field TrainingOptions::*field,
-                 const std::string& help) {
-    add<std::uint64_t>(app, names, field, help)
+  CLI::Option* add_count(CLI::App& app, const std::string& names, Field TrainingOptions::*field,
+                         const std::string& help) {
+    return add<std::uint64_t>(app, names, field, help)
         ->check(CLI::NonNegativeNumber.description(""))
         ->type_name("N");
   }
   void add_real(CLI::App& app, const std::string& names, float TrainingOptions::*field,
-                const std::string& help) {
-    add<float>(app, names, field, help)
-        ->check(CLI::NonNegativeNumber.description(""))
-        ->type_name("X");
+                const CLI::Validator& allowed, const std::string& help) {
+    add<float>(app, names, field, help)->check(allowed)->type_name("X");
   }
 
   void add_file_options(CLI::App& app) {
@@ -126,24 +152,26 @@ class Train : public Command {
 
   void add_schedule_options(CLI::App& app) {
     using Options = TrainingOptions;
-    add_count(app, "--steps", &Options::steps, "optimizer steps");
+    add_count(app, "--steps", &Options::steps, "optimizer steps")->check(one_or_more());
     add_count(app, "--batch-tokens", &Options::batch_tokens, "tokens per step");
     add_count(app, "--micro-batch-tokens", &Options::micro_batch_tokens,
               "tokens per forward and backward pass; larger batches are accumulated");
-    add_real(app, "--lr", &Options::learning_rate, "peak learning rate");
+    add_real(app, "--lr", &Options::learning_rate, positive(), "peak learning rate");
     min_lr_option_ =
         app.add_option("--min-lr", min_lr_,
                        "learning rate at the end (default: a tenth of --lr, at most 1e-4)")
-            ->check(CLI::NonNegativeNumber.description(""))
+            ->check(not_negative())
             ->type_name("X");
     add_count(app, "--warmup", &Options::warmup_steps, "steps of linear warm-up");
     app.add_option("--schedule", schedule_, "of the learning rate")
         ->check(one_of({"cosine", "constant"}));
-    add_real(app, "--beta1", &Options::beta1, "of AdamW");
-    add_real(app, "--beta2", &Options::beta2, "of AdamW");
-    add_real(app, "--weight-decay", &Options::weight_decay, "of matrices and embeddings");
-    add_real(app, "--clip", &Options::clip_norm, "largest norm of the gradient; 0: no clipping");
-    add_real(app, "--dropout", &Options::dropout,
+    add_real(app, "--beta1", &Options::beta1, below_one(), "of AdamW");
+    add_real(app, "--beta2", &Options::beta2, below_one(), "of AdamW");
+    add_real(app, "--weight-decay", &Options::weight_decay, not_negative(),
+             "of matrices and embeddings");
+    add_real(app, "--clip", &Options::clip_norm, not_negative(),
+             "largest norm of the gradient; 0: no clipping");
+    add_real(app, "--dropout", &Options::dropout, below_one(),
              "probability with which values are left out; against overfitting small corpora");
     add_count(app, "--seed", &Options::seed, "of the initial weights and the order of the data");
   }
@@ -177,8 +205,7 @@ class Train : public Command {
     options.resume = resume_;
     if (corpus_option_->count() > 0) {
       options.corpus.clear();
-      for (const std::string& source : corpus_)
-        options.corpus.push_back(parse_corpus_source(source));
+      for (const std::string& source : corpus_) options.corpus.push_back(corpus_source(source));
     }
     if (valid_option_->count() > 0) options.valid.assign(valid_.begin(), valid_.end());
     if (!tokenizer_.empty()) options.tokenizer = tokenizer_;
@@ -195,6 +222,12 @@ class Train : public Command {
     options.threads = common.threads;
     options.gemm = common.gemm_choice();
     options.shard_optimizer = shard_optimizer_;
+    if (!stored && options.schedule == LearningRateSchedule::kCosine &&
+        options.final_learning_rate.value_or(0) > options.learning_rate) {
+      throw UsageError(
+          fmt::format("--min-lr {} is above --lr {}: the rate falls from one to the other", min_lr_,
+                      options.learning_rate));
+    }
     if (options.corpus.empty()) throw UsageError("no corpus: name text files with --corpus");
     if (options.tokenizer.empty() && options.init.empty()) {
       throw UsageError("no tokenizer: name one with --tokenizer DIR (see train-tokenizer)");
@@ -204,6 +237,14 @@ class Train : public Command {
           "no shape: name a config.json with --config FILE, or a model with --init DIR");
     }
     return options;
+  }
+
+  static CorpusSource corpus_source(const std::string& text) {
+    try {
+      return parse_corpus_source(text);
+    } catch (const std::invalid_argument& error) {
+      throw UsageError(fmt::format("--corpus: {}", error.what()));
+    }
   }
 
   static TrainingCallbacks callbacks(Progress& progress) {

@@ -1,4 +1,5 @@
 // train, evaluate and generate, end to end.
+#include <algorithm>
 #include <cmath>
 
 #include "program.h"
@@ -125,6 +126,44 @@ TEST_F(Training, GoingOnWithAnotherInstructionSetIsAWarning) {
   const ProgramRun other = resumed("8", "");
   EXPECT_EQ(other.code, 0);
   EXPECT_NE(other.err.find("instruction set was scalar so far"), std::string::npos) << other.err;
+}
+
+TEST_F(Training, ValuesThatMakeNoSenseAreWrongUsage) {
+  const std::pair<const char*, const char*> wrong[] = {
+      {"--steps", "0"},
+      {"--steps", "-1"},
+      {"--steps", "1.5"},
+      {"--lr", "0"},
+      {"--lr", "-1e-3"},
+      {"--lr", "nan"},
+      {"--lr", "inf"},
+      {"--lr", "1e-60"},
+      {"--lr", "fast"},
+      {"--min-lr", "-1"},
+      {"--min-lr", "1"},
+      {"--dropout", "1"},
+      {"--beta1", "1"},
+      {"--beta2", "1"},
+      {"--beta2", "0.99999999999"},
+      {"--weight-decay", "-1"},
+      {"--clip", "-1"},
+      {"--clip", "inf"},
+      {"--corpus", "a.txt:x"},
+      {"--corpus", "a.txt:0"},
+      {"--schedule", "up"},
+      {"--warmup", "-1"},
+  };
+  for (const auto& [option, value] : wrong) {
+    auto words = command("run", "10");
+    const auto found = std::find(words.begin(), words.end(), option);
+    if (found != words.end()) words.erase(found, found + 2);
+    words.insert(words.end(), {option, value});
+    const ProgramRun run = run_glassgpt(words);
+    expect_failure(run, 2, option);
+    EXPECT_NE(run.err.find(value), std::string::npos) << run.err;
+    EXPECT_EQ(run.err.find("TrainingOptions"), std::string::npos) << run.err;
+  }
+  EXPECT_FALSE(exists("run"));
 }
 
 TEST_F(Training, MissingCorpusAndConfigAreErrors) {

@@ -75,10 +75,15 @@ class Train : public Command {
   CommandInfo info() const override {
     return {
         "train", "a model from text; stopped at any moment, --resume goes on", "",
-        "  glassgpt train --corpus texts/ --tokenizer my-model --config config.json -o my-model "
-        "--steps 1000\n"
+        "  glassgpt train-tokenizer --vocab-size 1024 -o my-tokenizer texts.txt\n"
+        "  echo '{\"model_type\": \"gpt2\", \"vocab_size\": 1024, \"n_positions\": 128, "
+        "\"n_embd\": 128, \"n_layer\": 4, \"n_head\": 4, "
+        "\"position_encoding\": \"sinusoidal\"}' >shape.json\n"
+        "  glassgpt train --corpus texts.txt --tokenizer my-tokenizer --config shape.json "
+        "-o my-model --steps 150 --batch-tokens 1024 --lr 2e-3 --warmup 20\n"
         "  glassgpt train -o my-model --resume\n"
-        "  glassgpt train --init my-model --corpus letters.txt -o tuned --steps 200 --lr 1e-4\n"};
+        "  glassgpt train --init weights/mini --corpus texts.txt -o tuned --steps 300 --lr 2e-4 "
+        "--warmup 20 --dropout 0.1\n"};
   }
 
   bool runs_distributed() const override { return true; }

@@ -1,6 +1,9 @@
 // train, evaluate and generate, end to end.
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
+#include <regex>
+#include <sstream>
 
 #include "program.h"
 
@@ -126,6 +129,24 @@ TEST_F(Training, GoingOnWithAnotherInstructionSetIsAWarning) {
   const ProgramRun other = resumed("8", "");
   EXPECT_EQ(other.code, 0);
   EXPECT_NE(other.err.find("instruction set was scalar so far"), std::string::npos) << other.err;
+}
+
+TEST_F(Training, TheExamplesOfItsHelpRunOneAfterTheOther) {
+  std::filesystem::rename(path("train.txt"), path("texts.txt"));
+  std::filesystem::create_directory_symlink(GLASSGPT_SOURCE_DIR "/weights", path("weights"));
+  const std::string bin = std::filesystem::path(GLASSGPT_PROGRAM).parent_path().string();
+  const std::string help = output_of({"train", "--help"});
+  std::istringstream examples(help.substr(help.find("Examples:\n") + 10));
+  int commands = 0;
+  for (std::string line; std::getline(examples, line) && line.starts_with("  "); ++commands) {
+    line = std::regex_replace(line, std::regex("--steps [0-9]+"),
+                              "--steps 2 --valid-tokens 100 --sample-tokens 4");
+    const std::string script = "export GLASSGPT_THREADS=1 PATH='" + bin + "':\"$PATH\"; cd '" +
+                               path("") + "'; { " + line + "; } 2>errors.txt";
+    EXPECT_EQ(std::system(script.c_str()), 0) << line << "\n" << read("errors.txt");
+  }
+  EXPECT_GE(commands, 4);
+  EXPECT_TRUE(exists("my-model/model.safetensors") && exists("tuned/model.safetensors"));
 }
 
 TEST_F(Training, ValuesThatMakeNoSenseAreWrongUsage) {

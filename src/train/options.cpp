@@ -57,8 +57,25 @@ Enum enum_from(const json& value, const char* const (&names)[n]) {
   throw std::invalid_argument("unknown value \"" + text + "\"");
 }
 
+// JSON holds no other texts.
+bool is_utf8(const std::string& text) {
+  try {
+    static_cast<void>(json(text).dump());
+    return true;
+  } catch (const json::type_error&) {
+    return false;
+  }
+}
+
 std::string absolute_text(const fs::path& path) {
-  return path.empty() ? std::string() : fs::absolute(path).lexically_normal().string();
+  if (path.empty()) return {};
+  std::string text = fs::absolute(path).lexically_normal().string();
+  if (!is_utf8(text)) {
+    throw Error(ErrorCode::kUnsupported, text,
+                std::string("is a path that is not UTF-8, which ") + kFileName + " cannot hold",
+                "rename it, or name it by a link");
+  }
+  return text;
 }
 
 void read_fields(const json& object, TrainingOptions& options) {
@@ -182,6 +199,10 @@ void check_new_run(const TrainingOptions& options) {
 }
 
 std::string training_options_text(const TrainingOptions& options) {
+  if (!is_utf8(options.sample_prompt)) {
+    throw Error(ErrorCode::kUnsupported, "", "the prompt of the samples is not UTF-8",
+                std::string("write it in UTF-8: ") + kFileName + " holds nothing else");
+  }
   json object{{"tokenizer", absolute_text(options.tokenizer)},
               {"init", absolute_text(options.init)},
               {"schedule", kSchedules[static_cast<int>(options.schedule)]},

@@ -23,7 +23,8 @@ void check_new_run(const TrainingOptions& options);
 std::filesystem::path run_config_path(const std::filesystem::path& run);
 
 // Every option but threads, gemm, shard_optimizer, resume and config, as JSON; and that as
-// training.json in the run's directory, where config is config.json.
+// training.json in the run's directory, where config is config.json. Throws Error (kUnsupported)
+// for a path or prompt that is not UTF-8.
 std::string training_options_text(const TrainingOptions& options);
 void write_training_options(const TrainingOptions& options, const std::filesystem::path& run);
 

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <set>
 
@@ -60,6 +61,43 @@ TEST(Corpus, FoldersAreReadInTheOrderOfTheirNames) {
   const TemporaryDirectory empty;
   expect_error([&] { corpus_files(empty.path()); }, ErrorCode::kNotFound, "no .txt or .jsonl");
   expect_error([&] { corpus_files(empty / "nothing"); }, ErrorCode::kNotFound, "no such file");
+}
+
+// Root may read everything.
+class AsNobody {
+ public:
+  AsNobody() {
+    if (was_root_) become(65534);
+  }
+  AsNobody(const AsNobody&) = delete;
+  AsNobody& operator=(const AsNobody&) = delete;
+  ~AsNobody() {
+    if (was_root_) become(0);
+  }
+
+ private:
+  static void become(uid_t user) { EXPECT_EQ(::seteuid(user), 0); }
+
+  const bool was_root_ = ::geteuid() == 0;
+};
+
+TEST(Corpus, AFolderThatCannotBeLookedIntoIsNamed) {
+  const TemporaryDirectory directory;
+  fs::permissions(directory.path(), fs::perms::all);
+  fs::create_directories(directory / "corpus" / "closed");
+  fs::create_directories(directory / "corpus" / "open");
+  io::write_file(directory / "corpus" / "open" / "a.txt", "first");
+  const fs::path closed = directory / "corpus" / "closed";
+  {
+    fs::permissions(closed, fs::perms::none);
+    const AsNobody nobody;
+    expect_error([&] { corpus_files(directory / "corpus"); }, ErrorCode::kUnreadable,
+                 "Permission denied", closed.string());
+    expect_error([&] { corpus_files(closed); }, ErrorCode::kUnreadable, "Permission denied",
+                 closed.string());
+  }
+  fs::permissions(closed, fs::perms::owner_all);
+  EXPECT_EQ(corpus_files(directory / "corpus").size(), 1u);
 }
 
 TEST(Corpus, SourcesHaveWeights) {

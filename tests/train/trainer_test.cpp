@@ -382,6 +382,21 @@ TEST(Trainer, RefusesWhatMakesNoSense) {
   expect_error([&] { train(options); }, ErrorCode::kMalformed, "no text");
 }
 
+TEST(Trainer, PathsAndPromptsThatAreNotUtf8AreRefusedByName) {
+  const TemporaryDirectory directory;
+  const TinyRun run(directory.path());
+  const std::string latin1 = "caf\xE9.txt";
+  fs::copy_file(directory / "corpus.txt", directory / latin1);
+  TrainingOptions options = run.options("run");
+  options.corpus = {{directory / latin1, 1.0}};
+  expect_error([&] { train(options); }, ErrorCode::kUnsupported, "not UTF-8",
+               (directory / latin1).string());
+  options = run.options("run");
+  options.sample_prompt = latin1;
+  expect_error([&] { train(options); }, ErrorCode::kUnsupported, "prompt");
+  EXPECT_FALSE(fs::exists(options.output));
+}
+
 TEST(Trainer, RefusesToOverwriteARunAndToResumeAnother) {
   const TemporaryDirectory directory;
   const TinyRun run(directory.path());

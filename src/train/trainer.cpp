@@ -377,15 +377,23 @@ void Run::checkpoint(bool must_write) {
 
 void Run::write_files(bool must_write) {
   const fs::path file = checkpoint_path(options_.output, state_.step);
-  try {
+  const auto done = [&](const char* otherwise, const auto& work) {
+    try {
+      work();
+      return true;
+    } catch (const Error& error) {
+      if (must_write) throw;
+      call(callbacks_.on_warning, std::string(otherwise) + ": " + error.what());
+      return false;
+    }
+  };
+  const bool is_safe = done("no checkpoint was written", [&] {
     write_checkpoint(file, learner_, state_, identity_);
     remove_old_checkpoints(options_.output, kCheckpointsKept);
-    export_model(options_.output);
-    call(callbacks_.on_checkpoint, file);
-  } catch (const Error& error) {
-    if (must_write) throw;
-    call(callbacks_.on_warning, std::string("no checkpoint was written: ") + error.what());
-  }
+  });
+  if (!is_safe) return;
+  done("the checkpoint was written, but not the model", [&] { export_model(options_.output); });
+  call(callbacks_.on_checkpoint, file);
 }
 
 TrainingSummary Run::finish() {

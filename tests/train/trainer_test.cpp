@@ -166,6 +166,30 @@ TEST(Trainer, ACheckpointThatCannotBeWrittenIsAWarningAndTheRunGoesOn) {
                "step_00000030");
 }
 
+TEST(Trainer, AModelThatCannotBeWrittenDoesNotCostTheCheckpoint) {
+  const TemporaryDirectory directory;
+  const TinyRun run(directory.path());
+  std::vector<std::string> warnings, written;
+  TrainingCallbacks callbacks;
+  callbacks.on_warning = [&](std::string_view line) { warnings.emplace_back(line); };
+  callbacks.on_checkpoint = [&](const fs::path& file) {
+    written.push_back(file.filename().string());
+    fs::remove_all(directory / "run" / "model.safetensors");
+    if (written.size() == 1)
+      fs::create_directories(directory / "run" / "model.safetensors" / "in the way");
+  };
+  TrainingOptions options = run.options("run");
+  options.steps = 28;
+  train(options, callbacks);
+  EXPECT_EQ(written,
+            (std::vector<std::string>{"step_00000007.safetensors", "step_00000014.safetensors",
+                                      "step_00000021.safetensors", "step_00000028.safetensors"}));
+  ASSERT_EQ(warnings.size(), 1u);
+  EXPECT_NE(warnings[0].find("the checkpoint was written, but not the model"), std::string::npos)
+      << warnings[0];
+  EXPECT_NE(warnings[0].find("model.safetensors"), std::string::npos) << warnings[0];
+}
+
 TEST(Trainer, WritesAModelDirectoryALogAndTheBestModel) {
   const TemporaryDirectory directory;
   const TinyRun run(directory.path());

@@ -48,7 +48,8 @@ struct TrainingOptions {
   std::filesystem::path tokenizer;  // directory or file; empty with `init`: the initial model's own
   std::optional<ModelConfig>
       config;  // needed unless `init` is given; vocab_size may not be less than the tokenizer's
-  std::filesystem::path init;    // a model directory to continue from (fine-tuning), or empty
+  // A model directory to start from (fine-tuning), or empty. A run that goes on has its checkpoint.
+  std::filesystem::path init;
   std::filesystem::path output;  // the run's directory
   bool resume =
       false;  // go on from the newest good checkpoint in `output`; without one, from the start

@@ -47,13 +47,13 @@ void call(const Function& function, Arguments&&... arguments) {
 
 class Run {
  public:
-  Run(const TrainingOptions& options, const TrainingCallbacks& callbacks,
+  Run(const TrainingOptions& options, InitialState initial, const TrainingCallbacks& callbacks,
       distributed::Communicator& ranks)
       : options_(options),
         callbacks_(callbacks),
         ranks_(ranks),
         threads_(options.threads > 0 ? options.threads : default_threads()),
-        initial_(initial_state(options, threads_)),
+        initial_(std::move(initial)),
         data_(options, initial_.tokenizer, initial_.config.n_positions, threads_, callbacks, ranks),
         identity_{config_hash(initial_.config), tokenizer_hash(initial_.tokenizer),
                   data_.file().content_hash(), options.seed},
@@ -414,13 +414,34 @@ TrainingSummary Run::finish() {
   return summary_;
 }
 
-// Checkpoints hold all that the initial model brought: it may be gone.
-TrainingOptions without_initial_model(TrainingOptions options) {
-  if (options.init.empty()) return options;
+// What a run that goes on starts from. Its checkpoints and its folder hold all that the initial
+// model and the tokenizer brought: these may be gone.
+InitialState own_state(TrainingOptions options) {
   options.init.clear();
   if (!options.config) options.config = read_config(run_config_path(options.output));
-  if (options.tokenizer.empty()) options.tokenizer = options.output;
-  return options;
+  std::error_code ignored;
+  const bool has_tokenizer = fs::exists(options.output / "tokenizer.json", ignored);
+  if (options.tokenizer.empty() || (has_tokenizer && !fs::exists(options.tokenizer, ignored)))
+    options.tokenizer = options.output;
+  return initial_state(options, options.threads);
+}
+
+// A checkpoint has weights of its own, whatever initial model is named.
+void warn_of_another_start(const TrainingOptions& options, const TrainingCallbacks& callbacks) {
+  if (options.init.empty()) return;
+  const auto plain = [](const fs::path& path) {
+    const fs::path whole = fs::absolute(path).lexically_normal();
+    return whole.has_filename() ? whole : whole.parent_path();
+  };
+  try {
+    const fs::path start = load_training_options(options.output).init;
+    if (!start.empty() && plain(start) == plain(options.init)) return;
+    call(callbacks.on_warning, options.init.string() +
+                                   " is not read: the run goes on from its checkpoint; to start "
+                                   "from that model, choose another output directory");
+  } catch (const Error& error) {
+    call(callbacks.on_warning, error.what());
+  }
 }
 
 enum class Found : std::uint8_t { kNothing, kRun, kModel };
@@ -474,13 +495,14 @@ TrainingSummary train(const TrainingOptions& options, const TrainingCallbacks& c
   }
   if (found == Found::kNothing) {
     check_new_run(options);
-    return Run(options, callbacks, ranks).execute();
+    return Run(options, initial_state(options, options.threads), callbacks, ranks).execute();
   }
   if (!options.resume) {
     throw Error(ErrorCode::kUnwritable, options.output.string(), "holds a run already",
                 "go on with --resume, or choose another output directory");
   }
-  return Run(without_initial_model(options), callbacks, ranks).execute();
+  if (ranks.is_first()) warn_of_another_start(options, callbacks);
+  return Run(options, own_state(options), callbacks, ranks).execute();
 }
 
 }  // namespace training

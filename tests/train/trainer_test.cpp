@@ -316,6 +316,48 @@ TEST(Trainer, AResumedRunNeedsNeitherItsInitialModelNorItsOptions) {
   EXPECT_EQ(run.model_bytes("second"), expected);
 }
 
+TEST(Trainer, AResumedRunNeedsNotTheTokenizersFolder) {
+  const TemporaryDirectory directory;
+  const TinyRun run(directory.path());
+  train(run.options("run"));
+  const std::string expected = run.model_bytes("run");
+  fs::remove(training::checkpoint_path(directory / "run", 30));
+  fs::remove_all(directory / "tokenizer");
+  for (int times = 1; times <= 2; ++times) {
+    TrainingOptions stored = load_training_options(directory / "run");
+    EXPECT_EQ(stored.tokenizer, directory / "tokenizer");
+    stored.resume = true;
+    EXPECT_EQ(train(stored).first_step, times == 1 ? 28u : 30u);
+  }
+  EXPECT_EQ(run.model_bytes("run"), expected);
+}
+
+TEST(Trainer, AnotherInitialModelIsNotReadByAResumedRunWhichSaysSo) {
+  const TemporaryDirectory directory;
+  const TinyRun run(directory.path());
+  train(run.options("first"));
+  TrainingOptions options = run.options("second");
+  options.init = directory / "first";
+  options.steps = 2;
+  train(options);
+  std::vector<std::string> warnings;
+  TrainingCallbacks callbacks;
+  callbacks.on_warning = [&](std::string_view line) { warnings.emplace_back(line); };
+  options.resume = true;
+  for (const char* same : {"first", "first/", "second/../first"}) {
+    options.init = directory / same;
+    ++options.steps;
+    train(options, callbacks);
+    EXPECT_EQ(load_training_options(options.output).init.lexically_normal(),
+              options.init.lexically_normal());
+  }
+  EXPECT_TRUE(warnings.empty()) << warnings[0];
+  options.init = directory / "other";
+  train(options, callbacks);
+  ASSERT_EQ(warnings.size(), 1u);
+  EXPECT_NE(warnings[0].find("other is not read"), std::string::npos) << warnings[0];
+}
+
 TEST(Trainer, GoingOnWithAnotherArithmeticIsAWarning) {
   const TemporaryDirectory directory;
   const TinyRun run(directory.path());

@@ -259,6 +259,7 @@ class Train : public Command {
     calls.on_warning = [](std::string_view text) { warn(text); };
     calls.on_tokenize = [&progress, start = seconds_now()](std::uint64_t done,
                                                            std::uint64_t total) {
+      throw_if_interrupted("the corpora were not yet tokenized: the same command starts over");
       if (!progress.due()) return;
       const double rate = static_cast<double>(done) / std::max(1e-9, seconds_now() - start);
       progress.update(fmt::format("tokenizing: {} of {}, {}/s, {} left",

@@ -1,7 +1,9 @@
 // train, evaluate and generate, end to end.
 #include <algorithm>
 #include <cmath>
+#include <csignal>
 #include <cstdlib>
+#include <random>
 #include <regex>
 #include <sstream>
 
@@ -96,6 +98,25 @@ TEST_F(Training, InterruptedRunsGoOnWithResume) {
   }());
   ASSERT_EQ(resumed.code, 0) << resumed.err;
   EXPECT_EQ(read("cut/model.safetensors"), read("whole/model.safetensors"));
+}
+
+TEST_F(Training, AnInterruptionWhileTokenizingEndsIt) {
+  // Of several batches, and of words that are all new, which takes a while.
+  std::string corpus;
+  std::mt19937 random(1);
+  while (corpus.size() < (std::size_t{24} << 20)) {
+    for (int i = 0; i < 10; ++i) corpus += static_cast<char>('a' + random() % 26);
+    corpus += corpus.size() % 100 < 12 ? "\n\n" : " ";
+  }
+  write("train.txt", corpus);
+  auto words = command("run", "60");
+  words.insert(words.end(), {"-q", "--threads", "1"});
+  RunOptions options;
+  options.when = [&] { return exists("run/.lock"); };
+  options.signal = SIGINT;
+  expect_failure(run_glassgpt(words, options), 1, "not yet tokenized");
+  EXPECT_FALSE(exists("run/tokens.bin"));
+  EXPECT_FALSE(exists("run/model.safetensors"));
 }
 
 TEST_F(Training, StoredOptionsAreUsedUnlessTheUserSaysOtherwise) {

@@ -523,9 +523,16 @@ TEST(Trainer, DivergenceIsAnErrorThatKeepsTheLastCheckpoint) {
   options.learning_rate = 1e30f;
   options.clip_norm = 0;
   options.warmup_steps = 0;
-  expect_error([&] { train(options); }, ErrorCode::kOutOfRange, "not finite");
-  for (const fs::path& file : training::list_checkpoints(directory / "run"))
-    EXPECT_TRUE(fs::exists(file));
+  expect_error([&] { train(options); }, ErrorCode::kOutOfRange, "not finite at step 2");
+  EXPECT_EQ(training::list_checkpoints(directory / "run"),
+            std::vector{training::checkpoint_path(directory / "run", 1)});
+  // It is whole: a resumed run gets as far, from there.
+  std::vector<std::string> messages;
+  TrainingCallbacks callbacks;
+  callbacks.on_message = [&](std::string_view line) { messages.emplace_back(line); };
+  options.resume = true;
+  expect_error([&] { train(options, callbacks); }, ErrorCode::kOutOfRange, "not finite at step 2");
+  EXPECT_NE(messages.at(0).find("step_00000001"), std::string::npos) << messages[0];
 }
 
 }  // namespace

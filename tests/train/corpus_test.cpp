@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <set>
 
 #include "tests/train/tiny_run.h"
@@ -240,6 +241,39 @@ TEST_F(TokenFileTest, TheDrawNeverTakesMostOfTheText) {
     if (static_cast<double>(training::Hasher().add(longest).value()) < 0.3 * 0x1p64) ++drawn;
   }
   EXPECT_GT(drawn, 0);
+}
+
+TEST_F(TokenFileTest, ADocumentLongerThanABatchIsEncodedInPartsWithTheIdsOfTheWhole) {
+  constexpr std::size_t kLength = std::size_t{20} << 20;
+  const std::string sentence = "The cat sits on the mat.  \xE7\x8C\xAB\xE5\x9D\x90 12345 rain";
+  for (const char* end : {"", "\n"}) {
+    std::string document;
+    while (document.size() < kLength) document += sentence + end;
+    io::write_file(directory_ / "corpus.txt", document);
+    fs::remove(directory_ / "tokens.bin");
+    std::vector<std::uint64_t> progress;
+    const TokenFile file =
+        TokenFile::open_or_make(directory_ / "tokens.bin", {{directory_ / "corpus.txt"}, {}, 0.0},
+                                tokenizer_, 2, [&](std::uint64_t done, std::uint64_t total) {
+                                  EXPECT_EQ(total, document.size());
+                                  EXPECT_LE(done, total);
+                                  progress.push_back(done);
+                                });
+    EXPECT_TRUE(std::is_sorted(progress.begin(), progress.end()));
+    // No batch is much larger than its 8 MiB.
+    for (std::size_t i = 1; i < progress.size(); ++i)
+      EXPECT_LT(progress[i] - progress[i - 1], std::size_t{9} << 20);
+    ASSERT_GE(progress.size(), 3u);
+    EXPECT_LT(progress[0], std::size_t{9} << 20);
+
+    std::vector<TokenId> ids(file.streams()[0].count);
+    file.read(0, 0, ids);
+    if (*end != '\0') document.pop_back();  // the last line's end is none of the document's
+    std::vector<TokenId> expected = tokenizer_.encode(document);
+    expected.insert(expected.begin(), *tokenizer_.special_id("<|endoftext|>"));
+    expected.push_back(expected.front());
+    EXPECT_TRUE(ids == expected) << ids.size() << " " << expected.size();
+  }
 }
 
 TEST_F(TokenFileTest, DamageIsFoundAndMended) {

@@ -3,10 +3,12 @@
 #include <cmath>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <random>
 #include <regex>
 #include <sstream>
 
+#include "io/safetensors.h"
 #include "program.h"
 
 namespace glassgpt::testing {
@@ -162,6 +164,41 @@ TEST_F(Training, TheExamplesOfItsHelpRunOneAfterTheOther) {
   }
   EXPECT_GE(commands, 4);
   EXPECT_TRUE(exists("my-model/model.safetensors") && exists("tuned/model.safetensors"));
+}
+
+TEST_F(Training, SnapshotsOfRunsThatWentOnFromEachOtherAreOneHistory) {
+  if (std::system("/usr/bin/python3 -c 'import numpy' 2>/dev/null") != 0)
+    GTEST_SKIP() << "scripts/snapshots.py needs python3-numpy, which is not here";
+  auto words = command("first", "6");
+  words.insert(words.end(), {"--snapshots", "3"});
+  ASSERT_EQ(run_glassgpt(words).code, 0);
+  words = command("second", "4");
+  words.insert(words.end(), {"--snapshots", "2", "--init", path("first")});
+  ASSERT_EQ(run_glassgpt(words).code, 0);
+  const auto join = [&](const std::string& runs) {
+    const std::string script = GLASSGPT_SOURCE_DIR "/scripts/snapshots.py " + runs + " " +
+                               path("joined") + " --glassgpt " GLASSGPT_PROGRAM " >" +
+                               path("out.txt") + " 2>&1";
+    return std::system(script.c_str());
+  };
+  ASSERT_EQ(join(path("first") + " " + path("second")), 0) << read("out.txt");
+  const io::SafetensorsFile file(path("joined"));
+  const auto steps = file.find("step")->data;
+  std::vector<std::int32_t> numbers(steps.size() / sizeof(std::int32_t));
+  std::memcpy(numbers.data(), steps.data(), steps.size());
+  EXPECT_EQ(numbers, (std::vector<std::int32_t>{0, 1, 6, 10}));
+  for (const char* name : {"table", "final"}) {
+    const io::TensorView& rows = *file.find(name);
+    EXPECT_EQ(rows.shape, (std::vector<std::uint64_t>{4, 113, 24})) << name;
+    // No moment is another one's.
+    const std::size_t size = rows.data.size() / 4;
+    for (std::size_t i = 1; i < 4; ++i)
+      EXPECT_NE(std::memcmp(rows.data.data() + (i - 1) * size, rows.data.data() + i * size, size),
+                0)
+          << name << " " << i;
+  }
+  EXPECT_NE(join(path("first") + " " + path("model")), 0);
+  EXPECT_NE(read("out.txt").find("holds no snapshots"), std::string::npos) << read("out.txt");
 }
 
 TEST_F(Training, ValuesThatMakeNoSenseAreWrongUsage) {

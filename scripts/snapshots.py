@@ -1,11 +1,12 @@
 #!/usr/bin/python3
-"""Makes weights/NAME/snapshots.safetensors out of a run's snapshots (train --snapshots): how meaning formed.
+"""Makes weights/NAME/snapshots.safetensors out of runs' snapshots (train --snapshots): how meaning formed.
 
-    scripts/snapshots.py RUN/sinusoidal weights/mini/snapshots.safetensors
+    scripts/snapshots.py RUN/sinusoidal-first RUN/sinusoidal-second weights/mini/snapshots.safetensors
 
+Runs that went on from each other's weights (train --init) are named in their order; one run by itself is fine as well.
 The file, as small as the page needs it, of the words below (W of them, each with the space before it that it has in a text, Chinese ones
 without), at S moments of the training:
-    step    [S] int32             optimizer steps done
+    step    [S] int32             optimizer steps done, those of the runs before included
     table   [S, W, C] float16     rows of the embedding table, the mean over the word's tokens
     final   [S, W, C] float16     the last layer's output for the word alone, the mean over its tokens
 and in the header's __metadata__: "words", the words as a JSON list, and "format", "glassgpt snapshots 1". Needs Debian's python3-numpy.
@@ -15,6 +16,7 @@ import argparse
 import json
 import os
 import subprocess
+import sys
 import tempfile
 
 import numpy as np
@@ -64,6 +66,20 @@ def vectors(program, directory):
     return rows, final
 
 
+def moments(runs):
+    """(step, directory) of each snapshot. A later run counts on from the last step of the one before, whose end is its own beginning."""
+    found = []
+    for run_directory in runs:
+        folder = os.path.join(run_directory, "snapshots")
+        names = sorted(name for name in os.listdir(folder) if name.startswith("step_")) if os.path.isdir(folder) else []
+        if not names:
+            sys.exit(f"snapshots.py: {run_directory} holds no snapshots; name runs of glassgpt train --snapshots N")
+        before = found[-1][0] if found else 0
+        steps = [(int(name.removeprefix("step_")), os.path.join(folder, name)) for name in names]
+        found += [(before + step, directory) for step, directory in steps if step > 0 or not found]
+    return found
+
+
 def write_safetensors(file, tensors, metadata):
     names = {np.dtype(np.float16): "F16", np.dtype(np.int32): "I32"}
     header, offset = {"__metadata__": metadata}, 0
@@ -82,20 +98,19 @@ def write_safetensors(file, tensors, metadata):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("run", help="directory of the run, which has snapshots/")
+    parser.add_argument("runs", nargs="+", help="directories of the runs, which have snapshots/, in their order")
     parser.add_argument("output")
     parser.add_argument("--glassgpt", default="build/bin/glassgpt")
     options = parser.parse_args()
-    folder = os.path.join(options.run, "snapshots")
-    names = sorted(name for name in os.listdir(folder) if name.startswith("step_"))
-    both = [vectors(options.glassgpt, os.path.join(folder, name)) for name in names]
+    snapshots = moments(options.runs)
+    both = [vectors(options.glassgpt, directory) for _, directory in snapshots]
     tensors = {
-        "step": np.array([int(name.removeprefix("step_")) for name in names], dtype=np.int32),
+        "step": np.array([step for step, _ in snapshots], dtype=np.int32),
         "table": np.array([table for table, _ in both], dtype=np.float16),
         "final": np.array([final for _, final in both], dtype=np.float16),
     }
     write_safetensors(options.output, tensors, {"format": "glassgpt snapshots 1", "words": json.dumps(WORDS, ensure_ascii=False)})
-    print(f"{options.output}: {len(names)} snapshots of {len(WORDS)} words, {os.path.getsize(options.output)} bytes")
+    print(f"{options.output}: {len(snapshots)} snapshots of {len(WORDS)} words, {os.path.getsize(options.output)} bytes")
 
 
 main()

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Trains the bundled models, weights/mini (sinusoidal positions) and weights/mini-learned (learned ones), as their MODEL_CARD.md
 # say: the tokenizer first, then each model in two runs, the second from the first's weights: 13.1 and 17.0 million tokens. Stopped or
-# killed at any moment, the same command goes on where it was; what is finished is left alone.
+# killed at any moment, the same command goes on where it was; what is finished is left alone. The models are
+# RUN_DIRECTORY/sinusoidal-second and RUN_DIRECTORY/learned-second.
 #   scripts/train_mini.sh RUN_DIRECTORY [sinusoidal|learned|both]
 # The corpora are found by GLASSGPT_SHARED (default: ../shared beside the project), the program by GLASSGPT (default: the build's).
 # FIRST_STEPS (default 3200, of 4096 tokens) and SECOND_STEPS (default 4150) must be the same whenever a run goes on; DTYPE (default f32)
@@ -64,12 +65,13 @@ train_run() {
 }
 
 # The second run sees other windows (its seed differs) and climbs to half the rate only: what the first has learned is not to be shaken off.
+# It starts from the first's weights as they are stored, rounded to float16: the bundled models did.
 train_model() {
   local name=$1 scale=$2
   shape "$name" "$scale" >"$run/$name.json"
   train_run "$run/$name-first" --tokenizer "$run/tokenizer" --config "$run/$name.json" --steps "${FIRST_STEPS:-3200}" \
     --lr 2e-3 --min-lr 1e-4 --warmup 200 --seed 1
-  train_run "$run/$name" --init "$run/$name-first" --config "$run/$name.json" --steps "${SECOND_STEPS:-4150}" \
+  train_run "$run/$name-second" --init "$run/$name-first" --config "$run/$name.json" --steps "${SECOND_STEPS:-4150}" \
     --lr 1e-3 --min-lr 5e-5 --warmup 100 --seed 2
 }
 

@@ -7,7 +7,6 @@ and answers requests (worker.py); they take turns, so that a noisy machine is no
 import argparse
 import json
 import os
-import platform
 import random
 import signal
 import statistics
@@ -17,6 +16,7 @@ import tempfile
 
 import numpy as np
 
+import machine
 import model_files
 import reference
 
@@ -175,7 +175,7 @@ def measure(running, skipped, tokens, rounds, turn_ms):
 def compare(options, running, skipped, lengths, expected):
     report = {
         "model": os.path.basename(options.model),
-        "cpu": cpu_name(),
+        "cpu": machine.cpu_name(),
         "threads": options.threads,
         "contenders": {one.name: {"version": one.version, "detail": one.detail} for one in running},
         "rows": [],
@@ -188,12 +188,6 @@ def compare(options, running, skipped, lengths, expected):
         report["rows"].append({"tokens": tokens, "errors": errors, "times": times})
     report["notes"] = [note for one in running for note in one.notes()]
     return report
-
-
-def cpu_name():
-    with open("/proc/cpuinfo", encoding="ascii") as file:
-        names = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
-    return names[0] if names else platform.processor()
 
 
 def table(rows):

@@ -15,6 +15,7 @@ struct EvaluationOptions {
   int threads = 0;  // 0: default_threads()
   GemmChoice gemm = GemmChoice::kAuto;
   ComputeType compute = ComputeType::kFloat32;
+  SpecialTokens special = SpecialTokens::kNone;  // in the texts; they count as tokens of no bytes
   std::size_t batch_tokens = 4096;  // per forward pass; changes memory and speed, not the result
   std::function<void(std::size_t done, std::size_t total)> progress;  // tokens; may be empty
 };
@@ -33,7 +34,8 @@ struct EvaluationResult {
 // it, so that its first token is predicted too. Texts longer than the context are read in windows
 // of the context length with half overlap: every token is predicted once, and all but a text's
 // first n_positions of them with at least n_positions / 2 tokens before them. Throws
-// std::invalid_argument if the tokenizer's ids do not fit the model.
+// std::invalid_argument if the tokenizer's ids do not fit the model, or if a text has a special
+// token that options.special refuses.
 EvaluationResult evaluate(const Model& model, const Tokenizer& tokenizer,
                           std::span<const std::string_view> texts,
                           const EvaluationOptions& options = {});

@@ -39,14 +39,17 @@ struct TrainingOptions {
   // Held-out texts, each reported by itself. Empty: documents are held out of the corpus, chosen by
   // a hash of their bytes alone, so the split is the same for every seed and order of the sources.
   std::vector<std::filesystem::path> valid;
-  double valid_fraction = 0.005;  // of the documents, when `valid` is empty
+  // Of the documents, when `valid` is empty. A corpus of which none is chosen, or most of the text,
+  // gives its end instead.
+  double valid_fraction = 0.005;
   std::size_t valid_tokens =
       65536;  // tokens of each held-out source looked at per evaluation, the first ones; 0: all
 
   std::filesystem::path tokenizer;  // directory or file; empty with `init`: the initial model's own
   std::optional<ModelConfig>
       config;  // needed unless `init` is given; vocab_size may not be less than the tokenizer's
-  std::filesystem::path init;    // a model directory to continue from (fine-tuning), or empty
+  // A model directory to start from (fine-tuning), or empty. A run that goes on has its checkpoint.
+  std::filesystem::path init;
   std::filesystem::path output;  // the run's directory
   bool resume =
       false;  // go on from the newest good checkpoint in `output`; without one, from the start
@@ -58,8 +61,9 @@ struct TrainingOptions {
       4096;  // per forward and backward pass; a batch larger than this is accumulated
 
   float learning_rate = 1e-3f;
-  float final_learning_rate = 1e-4f;  // the cosine's floor
-  std::size_t warmup_steps = 100;     // linear, from 0
+  // The cosine's floor, at most learning_rate; empty: a tenth of that, but no more than 1e-4.
+  std::optional<float> final_learning_rate;
+  std::size_t warmup_steps = 100;  // linear, from 0
   LearningRateSchedule schedule = LearningRateSchedule::kCosine;
   float beta1 = 0.9f, beta2 = 0.95f, epsilon = 1e-8f;
   float weight_decay = 0.1f;  // of matrices and embedding tables; biases and norms do not decay
@@ -68,7 +72,7 @@ struct TrainingOptions {
   float clip_norm = 1.0f;  // global norm of the gradient; 0: no clipping
   std::uint64_t seed = 1;
 
-  std::size_t log_every = 10;          // steps; 0: never
+  std::size_t log_every = 10;          // steps; 0: only evaluations and the end
   std::size_t eval_every = 250;        // steps; 0: only at the end
   std::size_t checkpoint_every = 250;  // steps; 0: only at the end and when stopped
   // Models kept in snapshots/, the first before any step and the last after all, denser at the
@@ -107,7 +111,9 @@ struct TrainingProgress {
 };
 
 struct ValidationResult {
-  std::string source;  // file name, or "held-out"
+  // The name of the file, or of the corpus that it was held out of; where several are called so,
+  // with the folders that tell them apart.
+  std::string source;
   std::size_t tokens = 0;
   std::size_t bytes = 0;
   double nats_per_token = 0;
@@ -118,17 +124,18 @@ struct ValidationReport {
   std::size_t step;
   double nats_per_token;  // over all sources together
   double bits_per_byte;
-  bool best;  // better than all before
+  bool best;  // better than the model that is kept in best/
   std::vector<ValidationResult> sources;
 };
 
 // Each may be empty. All are called from the thread that called train().
 struct TrainingCallbacks {
   std::function<void(std::string_view)> on_message;  // what is being done, one line without end
-  std::function<void(std::string_view)>
-      on_warning;  // a checkpoint could not be written; the run goes on
+  // A checkpoint could not be written, say, or a run goes on with other kernels. It does go on.
+  std::function<void(std::string_view)> on_warning;
   std::function<void(std::uint64_t done, std::uint64_t total)> on_tokenize;  // bytes
-  std::function<void(const TrainingProgress&)> on_progress;  // every log_every steps
+  // Every log_every steps, at every evaluation, and after the last step.
+  std::function<void(const TrainingProgress&)> on_progress;
   std::function<void(const ValidationReport&)> on_validation;
   std::function<void(std::size_t step, std::string_view text)> on_sample;  // at every evaluation
   std::function<void(const std::filesystem::path&)> on_checkpoint;
@@ -144,9 +151,9 @@ struct TrainingSummary {
   std::uint64_t tokens = 0;    // seen in all
   double seconds = 0;          // of this call
   double tokens_per_second = 0;
-  double loss = 0;                             // the last report's
+  std::optional<double> loss;                  // the last report's; empty if this call made none
   std::optional<ValidationReport> validation;  // the last one
-  double best_bits_per_byte = 0;               // 0: never evaluated
+  double best_bits_per_byte = 0;               // of the model in best/; 0: there is none
   std::filesystem::path model;                 // the directory with the final model: `output`
   std::uint64_t bytes_sent = 0;                // by this process, to the others of its run
 };
@@ -158,7 +165,8 @@ struct TrainingSummary {
 // written whole or not at all; a run stopped or killed at any moment and called again with `resume`
 // ends with the same model.safetensors as one that was never stopped. Throws std::invalid_argument
 // for options that make no sense (with the field, got and expected), Error for files; an output
-// directory that holds a run already is an error unless `resume` is set.
+// directory that holds a run already is an error unless `resume` is set; one that holds a model and
+// no checkpoint of a run always is.
 TrainingSummary train(const TrainingOptions& options, const TrainingCallbacks& callbacks = {});
 
 }  // namespace glassgpt

@@ -43,6 +43,7 @@ class Evaluate : public Command {
     options_.threads = common.threads;
     options_.gemm = common.gemm_choice();
     options_.compute = common.compute_type();
+    options_.special = tokenizer_.special_tokens();
 
     Progress progress(common.quiet);
     EvaluationResult sum;
@@ -55,7 +56,12 @@ class Evaluate : public Command {
     std::vector<Text> group;
     while (read_group(source, group)) {
       std::vector<std::string_view> views;
-      for (const Text& text : group) views.emplace_back(text.bytes);
+      for (const Text& text : group) {
+        // The same refusal, but one that says where.
+        if (options_.special == SpecialTokens::kError)
+          encode_text(tokenizer, text.bytes, options_.special, text.where);
+        views.emplace_back(text.bytes);
+      }
       const EvaluationResult part = evaluate(model, tokenizer, views, options_);
       sum.tokens += part.tokens;
       sum.bytes += part.bytes;

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 
 #include "cli/command.h"
@@ -42,15 +43,47 @@ std::string progress_line(const TrainingProgress& now) {
                      short_count(now.tokens_per_second), clock_time(now.seconds_left));
 }
 
+// Numbers that the option's field takes, in the field's type: 0.99999999999 is 1 in float32.
+template <class Number>
+CLI::Validator number_that(bool (*fits)(Number), const char* expected) {
+  return CLI::Validator(
+      [=](std::string& text) {
+        Number number{};
+        if (CLI::detail::lexical_cast(text, number) && fits(number)) return std::string();
+        return fmt::format("'{}' is not {}", text, expected);
+      },
+      "");
+}
+
+CLI::Validator positive() {
+  return number_that<float>([](float x) { return std::isfinite(x) && x > 0; }, "a positive number");
+}
+CLI::Validator not_negative() {
+  return number_that<float>([](float x) { return std::isfinite(x) && x >= 0; },
+                            "zero or a positive number");
+}
+CLI::Validator below_one() {
+  return number_that<float>([](float x) { return x >= 0 && x < 1; },
+                            "a number from 0 to less than 1");
+}
+CLI::Validator one_or_more() {
+  return number_that<std::uint64_t>([](std::uint64_t n) { return n > 0; }, "a whole number from 1");
+}
+
 class Train : public Command {
  public:
   CommandInfo info() const override {
     return {
         "train", "a model from text; stopped at any moment, --resume goes on", "",
-        "  glassgpt train --corpus texts/ --tokenizer my-model --config config.json -o my-model "
-        "--steps 1000\n"
+        "  glassgpt train-tokenizer --vocab-size 1024 -o my-tokenizer texts.txt\n"
+        "  echo '{\"model_type\": \"gpt2\", \"vocab_size\": 1024, \"n_positions\": 128, "
+        "\"n_embd\": 128, \"n_layer\": 4, \"n_head\": 4, "
+        "\"position_encoding\": \"sinusoidal\"}' >shape.json\n"
+        "  glassgpt train --corpus texts.txt --tokenizer my-tokenizer --config shape.json "
+        "-o my-model --steps 150 --batch-tokens 1024 --lr 2e-3 --warmup 20\n"
         "  glassgpt train -o my-model --resume\n"
-        "  glassgpt train --init my-model --corpus letters.txt -o tuned --steps 200 --lr 1e-4\n"};
+        "  glassgpt train --init weights/mini --corpus texts.txt -o tuned --steps 300 --lr 2e-4 "
+        "--warmup 20 --dropout 0.1\n"};
   }
 
   bool runs_distributed() const override { return true; }
@@ -93,17 +126,15 @@ class Train : public Command {
     return option;
   }
   template <class Field>
-  void add_count(CLI::App& app, const std::string& names, Field TrainingOptions::*field,
-                 const std::string& help) {
-    add<std::uint64_t>(app, names, field, help)
+  CLI::Option* add_count(CLI::App& app, const std::string& names, Field TrainingOptions::*field,
+                         const std::string& help) {
+    return add<std::uint64_t>(app, names, field, help)
         ->check(CLI::NonNegativeNumber.description(""))
         ->type_name("N");
   }
   void add_real(CLI::App& app, const std::string& names, float TrainingOptions::*field,
-                const std::string& help) {
-    add<float>(app, names, field, help)
-        ->check(CLI::NonNegativeNumber.description(""))
-        ->type_name("X");
+                const CLI::Validator& allowed, const std::string& help) {
+    add<float>(app, names, field, help)->check(allowed)->type_name("X");
   }
 
   void add_file_options(CLI::App& app) {
@@ -126,20 +157,26 @@ class Train : public Command {
 
   void add_schedule_options(CLI::App& app) {
     using Options = TrainingOptions;
-    add_count(app, "--steps", &Options::steps, "optimizer steps");
+    add_count(app, "--steps", &Options::steps, "optimizer steps")->check(one_or_more());
     add_count(app, "--batch-tokens", &Options::batch_tokens, "tokens per step");
     add_count(app, "--micro-batch-tokens", &Options::micro_batch_tokens,
               "tokens per forward and backward pass; larger batches are accumulated");
-    add_real(app, "--lr", &Options::learning_rate, "peak learning rate");
-    add_real(app, "--min-lr", &Options::final_learning_rate, "learning rate at the end");
+    add_real(app, "--lr", &Options::learning_rate, positive(), "peak learning rate");
+    min_lr_option_ =
+        app.add_option("--min-lr", min_lr_,
+                       "learning rate at the end (default: a tenth of --lr, at most 1e-4)")
+            ->check(not_negative())
+            ->type_name("X");
     add_count(app, "--warmup", &Options::warmup_steps, "steps of linear warm-up");
     app.add_option("--schedule", schedule_, "of the learning rate")
         ->check(one_of({"cosine", "constant"}));
-    add_real(app, "--beta1", &Options::beta1, "of AdamW");
-    add_real(app, "--beta2", &Options::beta2, "of AdamW");
-    add_real(app, "--weight-decay", &Options::weight_decay, "of matrices and embeddings");
-    add_real(app, "--clip", &Options::clip_norm, "largest norm of the gradient; 0: no clipping");
-    add_real(app, "--dropout", &Options::dropout,
+    add_real(app, "--beta1", &Options::beta1, below_one(), "of AdamW");
+    add_real(app, "--beta2", &Options::beta2, below_one(), "of AdamW");
+    add_real(app, "--weight-decay", &Options::weight_decay, not_negative(),
+             "of matrices and embeddings");
+    add_real(app, "--clip", &Options::clip_norm, not_negative(),
+             "largest norm of the gradient; 0: no clipping");
+    add_real(app, "--dropout", &Options::dropout, below_one(),
              "probability with which values are left out; against overfitting small corpora");
     add_count(app, "--seed", &Options::seed, "of the initial weights and the order of the data");
   }
@@ -173,8 +210,7 @@ class Train : public Command {
     options.resume = resume_;
     if (corpus_option_->count() > 0) {
       options.corpus.clear();
-      for (const std::string& source : corpus_)
-        options.corpus.push_back(parse_corpus_source(source));
+      for (const std::string& source : corpus_) options.corpus.push_back(corpus_source(source));
     }
     if (valid_option_->count() > 0) options.valid.assign(valid_.begin(), valid_.end());
     if (!tokenizer_.empty()) options.tokenizer = tokenizer_;
@@ -183,6 +219,7 @@ class Train : public Command {
     for (const auto& apply : apply_) apply(options);
     if (schedule_ == "cosine") options.schedule = LearningRateSchedule::kCosine;
     if (schedule_ == "constant") options.schedule = LearningRateSchedule::kConstant;
+    if (min_lr_option_->count() > 0) options.final_learning_rate = min_lr_;
     if (storage_ == "f32") options.storage = StorageType::kFloat32;
     if (storage_ == "f16") options.storage = StorageType::kFloat16;
     if (storage_ == "bf16") options.storage = StorageType::kBFloat16;
@@ -190,6 +227,12 @@ class Train : public Command {
     options.threads = common.threads;
     options.gemm = common.gemm_choice();
     options.shard_optimizer = shard_optimizer_;
+    if (!stored && options.schedule == LearningRateSchedule::kCosine &&
+        options.final_learning_rate.value_or(0) > options.learning_rate) {
+      throw UsageError(
+          fmt::format("--min-lr {} is above --lr {}: the rate falls from one to the other", min_lr_,
+                      options.learning_rate));
+    }
     if (options.corpus.empty()) throw UsageError("no corpus: name text files with --corpus");
     if (options.tokenizer.empty() && options.init.empty()) {
       throw UsageError("no tokenizer: name one with --tokenizer DIR (see train-tokenizer)");
@@ -201,6 +244,14 @@ class Train : public Command {
     return options;
   }
 
+  static CorpusSource corpus_source(const std::string& text) {
+    try {
+      return parse_corpus_source(text);
+    } catch (const std::invalid_argument& error) {
+      throw UsageError(fmt::format("--corpus: {}", error.what()));
+    }
+  }
+
   static TrainingCallbacks callbacks(Progress& progress) {
     TrainingCallbacks calls;
     calls.stop = &interrupt_flag();
@@ -208,6 +259,7 @@ class Train : public Command {
     calls.on_warning = [](std::string_view text) { warn(text); };
     calls.on_tokenize = [&progress, start = seconds_now()](std::uint64_t done,
                                                            std::uint64_t total) {
+      throw_if_interrupted("the corpora were not yet tokenized: the same command starts over");
       if (!progress.due()) return;
       const double rate = static_cast<double>(done) / std::max(1e-9, seconds_now() - start);
       progress.update(fmt::format("tokenizing: {} of {}, {}/s, {} left",
@@ -239,7 +291,7 @@ class Train : public Command {
           "\"loss\":{},\"valid_bits_per_byte\":{}",
           json_string(summary.model.string()), summary.steps, summary.tokens,
           json_number(summary.seconds), json_number(summary.tokens_per_second),
-          json_number(summary.loss),
+          summary.loss ? json_number(*summary.loss) : "null",
           summary.validation ? json_number(summary.validation->bits_per_byte) : "null"));
       if (processes > 1)
         out.write(fmt::format(",\"processes\":{},\"bytes_sent_per_step\":{}", processes,
@@ -249,9 +301,10 @@ class Train : public Command {
       return;
     }
     progress.line(fmt::format(
-        "{}: {} steps, {} tokens in {} ({} tokens/s), loss {:.4f}{}", summary.model.string(),
-        summary.steps, short_count(static_cast<double>(summary.tokens)),
-        clock_time(summary.seconds), short_count(summary.tokens_per_second), summary.loss,
+        "{}: {} steps, {} tokens in {} ({} tokens/s){}{}", summary.model.string(), summary.steps,
+        short_count(static_cast<double>(summary.tokens)), clock_time(summary.seconds),
+        short_count(summary.tokens_per_second),
+        summary.loss ? fmt::format(", loss {:.4f}", *summary.loss) : "",
         processes > 1
             ? fmt::format("; {} processes, each sent {} per step", processes, byte_count(sent))
             : ""));
@@ -259,8 +312,9 @@ class Train : public Command {
 
   std::vector<std::function<void(TrainingOptions&)>> apply_;
   std::vector<std::string> corpus_, valid_;
-  CLI::Option *corpus_option_ = nullptr, *valid_option_ = nullptr;
+  CLI::Option *corpus_option_ = nullptr, *valid_option_ = nullptr, *min_lr_option_ = nullptr;
   std::string tokenizer_, config_, init_, output_, schedule_, storage_;
+  float min_lr_ = 0;
   bool resume_ = false, shard_optimizer_ = false;
 };
 

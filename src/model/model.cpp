@@ -21,35 +21,6 @@ bool backend_packs(kernels::GemmBackend backend) {
   return backend == kernels::GemmBackend::kAuto || backend == kernels::GemmBackend::kSimd;
 }
 
-kernels::GemmOptions gemm_options(const ForwardOptions& options) {
-  if (options.threads < 0 || options.threads > kMaxThreads)
-    throw std::invalid_argument("threads is " + std::to_string(options.threads) +
-                                ", expected 0 to " + std::to_string(kMaxThreads));
-  kernels::GemmBackend backend = kernels::GemmBackend::kAuto;
-  switch (options.gemm) {
-    case GemmChoice::kAuto:
-      break;
-    case GemmChoice::kSimd:
-      backend = kernels::GemmBackend::kSimd;
-      break;
-    case GemmChoice::kBlas:
-      backend = kernels::GemmBackend::kBlas;
-      break;
-    case GemmChoice::kReference:
-      backend = kernels::GemmBackend::kReference;
-      break;
-  }
-  const bool bfloat16 = options.compute == ComputeType::kBFloat16;
-  if (bfloat16 && !backend_packs(backend))
-    throw std::invalid_argument(
-        "bfloat16 is multiplied by our own product only: gemm must be auto or simd");
-  return {
-      .backend = backend,
-      .threads = options.threads != 0 ? options.threads : default_threads(),
-      .type = bfloat16 ? kernels::NumberType::kBFloat16 : kernels::NumberType::kFloat32,
-  };
-}
-
 void check_batch(const Batch& batch, const ModelConfig& config, std::size_t tokens_before) {
   const auto& offsets = batch.offsets;
   if (offsets.empty() ? !batch.ids.empty()
@@ -138,6 +109,35 @@ void checked_forward(const Model::Parts& parts, const Batch& batch, KeyValueCach
 }
 
 }  // namespace
+
+kernels::GemmOptions gemm_options(const ForwardOptions& options) {
+  if (options.threads < 0 || options.threads > kMaxThreads)
+    throw std::invalid_argument("threads is " + std::to_string(options.threads) +
+                                ", expected 0 to " + std::to_string(kMaxThreads));
+  kernels::GemmBackend backend = kernels::GemmBackend::kAuto;
+  switch (options.gemm) {
+    case GemmChoice::kAuto:
+      break;
+    case GemmChoice::kSimd:
+      backend = kernels::GemmBackend::kSimd;
+      break;
+    case GemmChoice::kBlas:
+      backend = kernels::GemmBackend::kBlas;
+      break;
+    case GemmChoice::kReference:
+      backend = kernels::GemmBackend::kReference;
+      break;
+  }
+  const bool bfloat16 = options.compute == ComputeType::kBFloat16;
+  if (bfloat16 && !backend_packs(backend))
+    throw std::invalid_argument(
+        "bfloat16 is multiplied by our own product only: gemm must be auto or simd");
+  return {
+      .backend = backend,
+      .threads = options.threads != 0 ? options.threads : default_threads(),
+      .type = bfloat16 ? kernels::NumberType::kBFloat16 : kernels::NumberType::kFloat32,
+  };
+}
 
 Model::Model(std::unique_ptr<Parts> parts) noexcept : parts_(std::move(parts)) {}
 Model::Model(Model&&) noexcept = default;

@@ -169,6 +169,10 @@ void run_forward(const ModelConfig& config, const ModelTensors<const float>& ten
                  KeyValueCache::Parts* cache = nullptr, PassTimer* timer = nullptr,
                  const Dropout* dropout = nullptr);
 
+// What the kernels are told of a pass's options; threads of 0 are default_threads(). Throws
+// std::invalid_argument for too many threads, and for a product that cannot have the type.
+kernels::GemmOptions gemm_options(const ForwardOptions& options);
+
 struct Model::Parts {
   ModelConfig config;
   ModelTensors<const float> tensors;

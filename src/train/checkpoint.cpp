@@ -49,6 +49,13 @@ std::string to_hex(std::uint64_t value) {
   return text;
 }
 
+template <class State, class Visit>
+void visit_arithmetic(State& state, const Visit& visit) {
+  visit("isa", state.arithmetic.isa);
+  visit("gemm", state.arithmetic.gemm);
+  visit("compute", state.arithmetic.compute);
+}
+
 json to_json(const RunState& state, const RunIdentity& identity) {
   json result{{"step", state.step},
               {"windows", state.windows},
@@ -63,6 +70,9 @@ json to_json(const RunState& state, const RunIdentity& identity) {
   if (state.best_bits_per_byte) {
     result["best_bits_per_byte"] = std::bit_cast<std::uint64_t>(*state.best_bits_per_byte);
   }
+  visit_arithmetic(state, [&](const char* key, const std::string& name) {
+    if (!name.empty()) result[key] = name;
+  });
   return result;
 }
 
@@ -80,6 +90,9 @@ RunState state_from_json(const json& object) {
   if (object.contains("best_bits_per_byte")) {
     state.best_bits_per_byte = std::bit_cast<double>(number("best_bits_per_byte"));
   }
+  visit_arithmetic(state, [&](const char* key, std::string& name) {
+    if (object.contains(key)) name = object[key].get<std::string>();
+  });
   return state;
 }
 
@@ -193,8 +206,8 @@ void remove_old_checkpoints(const fs::path& run, std::size_t keep) {
 }
 
 std::uint64_t config_hash(const ModelConfig& config) {
-  return Hasher()
-      .add(config.vocab_size)
+  Hasher hash;
+  hash.add(config.vocab_size)
       .add(config.n_positions)
       .add(config.n_embd)
       .add(config.n_layer)
@@ -204,8 +217,11 @@ std::uint64_t config_hash(const ModelConfig& config) {
       .add(static_cast<std::uint64_t>(config.activation))
       .add(static_cast<std::uint64_t>(config.position_encoding))
       .add(std::bit_cast<std::uint32_t>(config.embedding_scale))
-      .add(config.tie_word_embeddings ? 1 : 0)
-      .value();
+      .add(config.tie_word_embeddings ? 1 : 0);
+  // Only where they are not the default: a checkpoint that knows nothing of them goes on.
+  if (!config.scale_attn_weights) hash.add("scale_attn_weights");
+  if (config.scale_attn_by_inverse_layer_idx) hash.add("scale_attn_by_inverse_layer_idx");
+  return hash.value();
 }
 
 }  // namespace glassgpt::training

@@ -12,6 +12,12 @@
 
 namespace glassgpt::training {
 
+// What computed the steps. Whatever goes on from a checkpoint continues the run; with another
+// arithmetic, to other bytes. Empty where an older checkpoint does not say.
+struct Arithmetic {
+  std::string isa, gemm, compute;
+};
+
 // What a run needs besides its tensors. There is no state of a random generator: what is drawn is a
 // function of the seed and `windows`.
 struct RunState {
@@ -21,6 +27,7 @@ struct RunState {
   double interval_loss = 0;   // nats summed since the last line of the log
   std::uint64_t interval_tokens = 0;
   std::optional<double> best_bits_per_byte;
+  Arithmetic arithmetic{};
 };
 
 // What must be the same in a run that goes on: resuming with something else would not continue the

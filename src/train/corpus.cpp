@@ -25,7 +25,26 @@ CorpusFile describe(const fs::path& path) {
 
 bool is_corpus_file(const fs::directory_entry& entry) {
   const std::string extension = entry.path().extension().string();
-  return entry.is_regular_file() && (extension == ".txt" || extension == ".jsonl");
+  std::error_code ignored;
+  return entry.is_regular_file(ignored) && (extension == ".txt" || extension == ".jsonl");
+}
+
+std::vector<CorpusFile> files_below(const fs::path& folder) {
+  std::vector<CorpusFile> files;
+  fs::path where = folder;
+  std::error_code error;
+  for (fs::recursive_directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    if (is_corpus_file(*entry)) files.push_back(describe(entry->path()));
+    // What the next step enters, or goes on with.
+    std::error_code ignored;
+    where = entry->is_directory(ignored) ? entry->path() : entry->path().parent_path();
+  }
+  if (error) {
+    throw Error(ErrorCode::kUnreadable, where.string(), "cannot be read: " + error.message(),
+                "let it be read, or name the other files of the corpus themselves");
+  }
+  return files;
 }
 
 std::string_view next_line(std::string_view text, std::size_t& at) {
@@ -84,13 +103,7 @@ std::vector<CorpusFile> corpus_files(const fs::path& path) {
                 "check the path of the corpus");
   }
   if (!fs::is_directory(status)) return {describe(path)};
-  std::vector<CorpusFile> files;
-  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(path, error)) {
-    if (is_corpus_file(entry)) files.push_back(describe(entry.path()));
-  }
-  if (error) {
-    throw Error(ErrorCode::kUnreadable, path.string(), "cannot be read: " + error.message());
-  }
+  std::vector<CorpusFile> files = files_below(path);
   if (files.empty()) {
     throw Error(ErrorCode::kNotFound, path.string(), "holds no .txt or .jsonl file",
                 "name the corpus files themselves if they are called otherwise");

@@ -16,7 +16,8 @@ struct CorpusFile {
 };
 
 // The files of a corpus: itself, or a folder's .txt and .jsonl files, recursively, sorted by path.
-// Throws Error: kNotFound for what is not there or a folder without such files.
+// Throws Error: kNotFound for what is not there or a folder without such files, kUnreadable for one
+// that cannot be looked into.
 std::vector<CorpusFile> corpus_files(const std::filesystem::path& path);
 
 // Calls `document` with each document in order and the bytes of the file consumed so far. Text

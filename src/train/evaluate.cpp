@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "glassgpt/error.h"
-#include "train/learner.h"
+#include "model/parts.h"
 #include "train/loss_head.h"
 #include "train/validation.h"
 
@@ -68,8 +68,7 @@ class Evaluation {
   Evaluation(const Model& model, const Tokenizer& tokenizer, const EvaluationOptions& options)
       : model_(model),
         options_(options),
-        gemm_(training::gemm_options(options.gemm,
-                                     options.threads > 0 ? options.threads : default_threads())),
+        gemm_(gemm_options({options.threads, options.gemm, options.compute})),
         head_(model.config()),
         byte_counts_(training::token_byte_counts(tokenizer)) {
     const ModelConfig& config = model.config();
@@ -154,7 +153,7 @@ EvaluationResult evaluate(const Model& model, const Tokenizer& tokenizer,
   for (const std::string_view text : texts) {
     std::vector<TokenId> ids;
     if (separator) ids.push_back(*separator);
-    const std::vector<TokenId> encoded = tokenizer.encode(text);
+    const std::vector<TokenId> encoded = tokenizer.encode(text, options.special);
     ids.insert(ids.end(), encoded.begin(), encoded.end());
     append_windows(ids, config.n_positions, windows);
   }

@@ -35,29 +35,6 @@ void check_batch(const Batch& batch, std::span<const kernels::TokenId> targets, 
 
 }  // namespace
 
-kernels::GemmOptions gemm_options(GemmChoice choice, int threads, ComputeType compute) {
-  using kernels::GemmBackend;
-  kernels::GemmOptions options;
-  options.threads = threads;
-  options.type = compute == ComputeType::kBFloat16 ? kernels::NumberType::kBFloat16
-                                                   : kernels::NumberType::kFloat32;
-  switch (choice) {
-    case GemmChoice::kAuto:
-      options.backend = GemmBackend::kAuto;
-      break;
-    case GemmChoice::kSimd:
-      options.backend = GemmBackend::kSimd;
-      break;
-    case GemmChoice::kBlas:
-      options.backend = GemmBackend::kBlas;
-      break;
-    case GemmChoice::kReference:
-      options.backend = GemmBackend::kReference;
-      break;
-  }
-  return options;
-}
-
 Learner::Learner(const ModelConfig& config, std::vector<float> parameters,
                  const AdamWOptions& adamw, const kernels::GemmOptions& options,
                  const LearnerRanks& ranks)

@@ -15,9 +15,6 @@
 
 namespace glassgpt::training {
 
-kernels::GemmOptions gemm_options(GemmChoice choice, int threads,
-                                  ComputeType compute = ComputeType::kFloat32);
-
 // The processes of a run, each with a Learner of its own over the same parameters.
 struct LearnerRanks {
   distributed::Communicator* ranks = nullptr;  // null: this one alone

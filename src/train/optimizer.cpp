@@ -13,6 +13,11 @@ namespace {
 
 constexpr std::size_t kStretch = 16384;
 
+double cosine_floor(const TrainingOptions& options) noexcept {
+  if (options.final_learning_rate) return *options.final_learning_rate;
+  return std::min(double{1e-4f}, double{options.learning_rate} / 10);
+}
+
 }  // namespace
 
 double learning_rate_at(const TrainingOptions& options, std::size_t step) noexcept {
@@ -22,7 +27,7 @@ double learning_rate_at(const TrainingOptions& options, std::size_t step) noexce
   }
   if (options.schedule == LearningRateSchedule::kConstant || options.steps <= options.warmup_steps)
     return peak;
-  const double floor = options.final_learning_rate;
+  const double floor = cosine_floor(options);
   const double done = std::min(1.0, static_cast<double>(step - options.warmup_steps) /
                                         static_cast<double>(options.steps - options.warmup_steps));
   return floor + 0.5 * (peak - floor) * (1.0 + std::cos(std::numbers::pi * done));

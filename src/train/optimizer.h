@@ -12,7 +12,7 @@
 namespace glassgpt::training {
 
 // Learning rate of step `step` (the first is 1): rises linearly to learning_rate over warmup_steps,
-// then stays there (constant) or falls along half a cosine to final_learning_rate at the last step
+// then stays there (constant) or falls along half a cosine to the floor at the last step
 // (Loshchilov and Hutter 2017, equation 5, without restarts).
 double learning_rate_at(const TrainingOptions& options, std::size_t step) noexcept;
 

@@ -27,7 +27,6 @@ void visit_fields(Options& options, const Visit& visit) {
   visit("batch_tokens", options.batch_tokens);
   visit("micro_batch_tokens", options.micro_batch_tokens);
   visit("learning_rate", options.learning_rate);
-  visit("final_learning_rate", options.final_learning_rate);
   visit("warmup_steps", options.warmup_steps);
   visit("beta1", options.beta1);
   visit("beta2", options.beta2);
@@ -47,6 +46,7 @@ void visit_fields(Options& options, const Visit& visit) {
 constexpr const char* kSchedules[] = {"cosine", "constant"};
 constexpr const char* kStorageTypes[] = {"float32", "float16", "bfloat16"};
 constexpr const char* kComputeTypes[] = {"float32", "bfloat16"};
+constexpr const char* kGemmChoices[] = {"auto", "simd", "blas", "reference"};
 
 template <class Enum, std::size_t n>
 Enum enum_from(const json& value, const char* const (&names)[n]) {
@@ -57,8 +57,25 @@ Enum enum_from(const json& value, const char* const (&names)[n]) {
   throw std::invalid_argument("unknown value \"" + text + "\"");
 }
 
+// JSON holds no other texts.
+bool is_utf8(const std::string& text) {
+  try {
+    static_cast<void>(json(text).dump());
+    return true;
+  } catch (const json::type_error&) {
+    return false;
+  }
+}
+
 std::string absolute_text(const fs::path& path) {
-  return path.empty() ? std::string() : fs::absolute(path).lexically_normal().string();
+  if (path.empty()) return {};
+  std::string text = fs::absolute(path).lexically_normal().string();
+  if (!is_utf8(text)) {
+    throw Error(ErrorCode::kUnsupported, text,
+                std::string("is a path that is not UTF-8, which ") + kFileName + " cannot hold",
+                "rename it, or name it by a link");
+  }
+  return text;
 }
 
 void read_fields(const json& object, TrainingOptions& options) {
@@ -74,6 +91,8 @@ void read_fields(const json& object, TrainingOptions& options) {
   // A run of an earlier version does not know the newer fields: their defaults do what it did.
   if (object.contains("compute"))
     options.compute = enum_from<ComputeType>(object["compute"], kComputeTypes);
+  if (object.contains("final_learning_rate"))
+    options.final_learning_rate = object["final_learning_rate"].get<float>();
   visit_fields(options, [&](const char* name, auto& field) {
     if (object.contains(name)) field = object[name].get<std::remove_reference_t<decltype(field)>>();
   });
@@ -96,7 +115,7 @@ void check_rates(const TrainingOptions& o) {
     if (!(value >= 0 && value < 1)) bad(field, value, "at least 0 and less than 1");
   };
   positive("learning_rate", o.learning_rate);
-  not_negative("final_learning_rate", o.final_learning_rate);
+  if (o.final_learning_rate) not_negative("final_learning_rate", *o.final_learning_rate);
   positive("epsilon", o.epsilon);
   not_negative("weight_decay", o.weight_decay);
   not_negative("clip_norm", o.clip_norm);
@@ -141,6 +160,12 @@ TrainingOptions load_training_options(const fs::path& output) {
 
 namespace training {
 
+const char* gemm_name(GemmChoice gemm) noexcept { return kGemmChoices[static_cast<int>(gemm)]; }
+
+const char* compute_name(ComputeType compute) noexcept {
+  return kComputeTypes[static_cast<int>(compute)];
+}
+
 void check_options(const TrainingOptions& options) {
   if (options.corpus.empty()) {
     throw std::invalid_argument("TrainingOptions: corpus is empty, expected at least one path");
@@ -165,18 +190,31 @@ void check_options(const TrainingOptions& options) {
   check_rates(options);
 }
 
+void check_new_run(const TrainingOptions& options) {
+  if (options.schedule == LearningRateSchedule::kCosine && options.final_learning_rate &&
+      *options.final_learning_rate > options.learning_rate) {
+    bad("final_learning_rate", *options.final_learning_rate,
+        "at most learning_rate with the cosine schedule, which would climb to it");
+  }
+}
+
 std::string training_options_text(const TrainingOptions& options) {
+  if (!is_utf8(options.sample_prompt)) {
+    throw Error(ErrorCode::kUnsupported, "", "the prompt of the samples is not UTF-8",
+                std::string("write it in UTF-8: ") + kFileName + " holds nothing else");
+  }
   json object{{"tokenizer", absolute_text(options.tokenizer)},
               {"init", absolute_text(options.init)},
               {"schedule", kSchedules[static_cast<int>(options.schedule)]},
               {"storage", kStorageTypes[static_cast<int>(options.storage)]},
-              {"compute", kComputeTypes[static_cast<int>(options.compute)]},
+              {"compute", compute_name(options.compute)},
               {"corpus", json::array()},
               {"valid", json::array()}};
   for (const CorpusSource& source : options.corpus) {
     object["corpus"].push_back({{"path", absolute_text(source.path)}, {"weight", source.weight}});
   }
   for (const fs::path& path : options.valid) object["valid"].push_back(absolute_text(path));
+  if (options.final_learning_rate) object["final_learning_rate"] = *options.final_learning_rate;
   visit_fields(options, [&](const char* name, const auto& field) { object[name] = field; });
   return object.dump(2) + "\n";
 }

@@ -16,8 +16,9 @@ namespace {
 namespace fs = std::filesystem;
 using Progress = std::function<void(std::uint64_t, std::uint64_t)>;
 
-// Documents are encoded together until they make this many bytes; a longer one is cut at ends of
-// lines.
+// Documents are encoded together until they make this many bytes. A longer one is cut at ends of
+// lines, and a stretch without any that is longer than a batch is encoded as it comes: memory holds
+// a batch, however long a document is.
 constexpr std::size_t kBatchBytes = std::size_t{8} << 20;
 constexpr std::size_t kPieceBytes = std::size_t{1} << 18;
 
@@ -102,14 +103,13 @@ class CorpusTokenizer {
   TokenFile::Stream run(const fs::path& source, std::vector<TokenId>& held_out) {
     TokenFile::Stream stream{writer_.count(), 0};
     for (const CorpusFile& file : corpus_files(source)) {
-      std::uint64_t before = 0;
+      const std::uint64_t begin = done_;
       for_each_document(file, [&](std::string_view document, std::uint64_t consumed) {
-        add(document);
-        done_ += consumed - before;
-        before = consumed;
+        add(document, held_out);
+        done_ = begin + consumed;
         if (batch_bytes_ >= kBatchBytes) encode(held_out);
       });
-      done_ += file.bytes - std::min(file.bytes, before);
+      done_ = begin + file.bytes;
     }
     encode(held_out);
     if (writer_.count() > stream.first) writer_.write({&separator_, 1});
@@ -119,22 +119,33 @@ class CorpusTokenizer {
   }
 
  private:
-  void add(std::string_view document) {
+  void add(std::string_view document, std::vector<TokenId>& held_out) {
     // By the document's bytes alone: the same split for every seed, order and neighbourhood.
     const double draw = static_cast<double>(Hasher().add(document).value() >> 11) * 0x1p-53;
-    const bool held_out = draw < held_out_fraction_;
-    bool first = true;
+    Piece piece{{}, true, draw < held_out_fraction_, {}};
+    const std::uint64_t begin = done_;
     while (!document.empty()) {
-      std::size_t end = document.size();
-      if (end > kPieceBytes) {
-        const std::size_t line_end = document.find('\n', kPieceBytes);
-        if (line_end != std::string_view::npos) end = line_end + 1;
+      const std::string_view text = document.substr(0, piece_end(document));
+      document.remove_prefix(text.size());
+      if (text.size() > kBatchBytes) {
+        encode(held_out);
+        encode_as_it_comes(text, piece, held_out);
+      } else {
+        batch_.push_back(piece);
+        batch_.back().text = text;
+        batch_bytes_ += text.size();
       }
-      batch_.push_back({std::string(document.substr(0, end)), first, held_out, {}});
-      batch_bytes_ += end;
-      document.remove_prefix(end);
-      first = false;
+      piece.first = false;
+      done_ += text.size();
+      if (batch_bytes_ >= kBatchBytes && !document.empty()) encode(held_out);
     }
+    done_ = begin;
+  }
+
+  static std::size_t piece_end(std::string_view document) {
+    if (document.size() <= kPieceBytes) return document.size();
+    const std::size_t line_end = document.find('\n', kPieceBytes);
+    return line_end == std::string_view::npos ? document.size() : line_end + 1;
   }
 
   void encode(std::vector<TokenId>& held_out) {
@@ -148,18 +159,33 @@ class CorpusTokenizer {
       }
     });
     if (failure) std::rethrow_exception(failure);
-    for (const Piece& piece : batch_) {
-      if (piece.held_out) {
-        if (piece.first) held_out.push_back(separator_);
-        held_out.insert(held_out.end(), piece.ids.begin(), piece.ids.end());
-      } else {
-        if (piece.first) writer_.write({&separator_, 1});
-        writer_.write(piece.ids);
-      }
-    }
+    for (const Piece& piece : batch_) write(piece, held_out);
     batch_.clear();
     batch_bytes_ = 0;
     if (progress_) progress_(done_, total_);
+  }
+
+  void encode_as_it_comes(std::string_view text, Piece piece, std::vector<TokenId>& held_out) {
+    StreamingEncoder encoder(tokenizer_);
+    for (std::size_t at = 0; at < text.size(); at += kPieceBytes) {
+      encoder.push(text.substr(at, kPieceBytes), piece.ids);
+      write(piece, held_out);
+      piece.ids.clear();
+      piece.first = false;
+      if (progress_) progress_(done_ + at, total_);
+    }
+    encoder.finish(piece.ids);
+    write(piece, held_out);
+  }
+
+  void write(const Piece& piece, std::vector<TokenId>& held_out) {
+    if (piece.held_out) {
+      if (piece.first) held_out.push_back(separator_);
+      held_out.insert(held_out.end(), piece.ids.begin(), piece.ids.end());
+    } else {
+      if (piece.first) writer_.write({&separator_, 1});
+      writer_.write(piece.ids);
+    }
   }
 
   const Tokenizer& tokenizer_;
@@ -173,12 +199,19 @@ class CorpusTokenizer {
   std::size_t batch_bytes_ = 0;
 };
 
-// Where no document was chosen (a corpus of few documents), the end of the stream is held out.
+// Where no document was chosen or most of the text was (a corpus of few documents), the end of the
+// stream is held out.
 void hold_out_tail(TokenFile::Stream& train, TokenFile::Stream& valid, double fraction) {
   const auto wanted = static_cast<std::uint64_t>(fraction * static_cast<double>(train.count));
   const std::uint64_t tail = std::min(std::max<std::uint64_t>(wanted, 1024), train.count / 10);
   train.count -= tail;
   valid = {train.first + train.count, tail};
+}
+
+// Of a corpus of few documents the draw may take the only one, or the largest: then it is learned
+// from after all. A fraction from one half on asks for as much.
+bool took_too_much(const TokenFile::Stream& train, std::size_t held_out, double fraction) {
+  return held_out > 0 && (train.count == 0 || (held_out > train.count && fraction < 0.5));
 }
 
 std::uint64_t source_key(const TokenFilePlan& plan, std::uint64_t tokenizer, std::uint64_t& bytes) {
@@ -224,6 +257,13 @@ void make_token_file(const fs::path& file, const TokenFilePlan& plan, const Toke
   std::vector<std::vector<TokenId>> held_out(plan.train.size());
   for (std::size_t i = 0; i < plan.train.size(); ++i) {
     train.push_back(corpus.run(plan.train[i], held_out[i]));
+    if (took_too_much(train[i], held_out[i].size(), plan.valid_fraction)) {
+      // The stream ends with the separator that these documents begin with.
+      const std::size_t shared = train[i].count > 0 ? 1 : 0;
+      writer.write(std::span(held_out[i]).subspan(shared));
+      train[i].count = writer.count() - train[i].first;
+      held_out[i].clear();
+    }
   }
   if (own_valid) {
     std::vector<TokenId> none;

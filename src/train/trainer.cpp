@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstdint>
 #include <memory>
-#include <numeric>
 #include <optional>
 #include <stdexcept>
 #include <system_error>
@@ -20,12 +20,10 @@
 #include "train/options.h"
 #include "train/run_directory.h"
 #include "train/sample.h"
-#include "train/sampler.h"
 #include "train/snapshots.h"
-#include "train/token_file.h"
 #include "train/trainer.h"
+#include "train/training_data.h"
 #include "train/training_log.h"
-#include "train/validation.h"
 
 namespace glassgpt {
 namespace training {
@@ -47,100 +45,24 @@ void call(const Function& function, Arguments&&... arguments) {
   if (function) function(std::forward<Arguments>(arguments)...);
 }
 
-std::string source_name(const fs::path& path) {
-  const std::string name = path.filename().string();
-  return name.empty() ? path.parent_path().filename().string() : name;
-}
-
-// The corpora: windows to train on, and what was held out.
-class Data {
- public:
-  Data(const TrainingOptions& options, const Tokenizer& tokenizer, std::size_t context, int threads,
-       const TrainingCallbacks& callbacks, distributed::Communicator& ranks)
-      : file_(open(options, tokenizer, threads, callbacks, ranks)),
-        sampler_(sources(options, file_), context, options.seed),
-        validator_(file_, valid_sources(options, file_), options.valid_tokens,
-                   token_byte_counts(tokenizer)) {}
-
-  const TokenFile& file() const noexcept { return file_; }
-  const WindowSampler& sampler() const noexcept { return sampler_; }
-  const Validator& validator() const noexcept { return validator_; }
-
-  std::uint64_t training_tokens() const {
-    return std::accumulate(
-        file_.streams().begin(), file_.streams().begin() + static_cast<std::ptrdiff_t>(sources_),
-        std::uint64_t{0}, [](std::uint64_t sum, const auto& stream) { return sum + stream.count; });
-  }
-
- private:
-  // Rank 0 makes it, the others find it.
-  static TokenFile open(const TrainingOptions& options, const Tokenizer& tokenizer, int threads,
-                        const TrainingCallbacks& callbacks, distributed::Communicator& ranks) {
-    const fs::path path = options.output / "tokens.bin";
-    if (!ranks.is_first()) {
-      ranks.barrier();
-      return {path, tokenizer.vocab_size()};
-    }
-    TokenFile file =
-        TokenFile::open_or_make(path, plan(options), tokenizer, threads, callbacks.on_tokenize);
-    ranks.barrier();
-    return file;
-  }
-
-  static TokenFilePlan plan(const TrainingOptions& options) {
-    TokenFilePlan plan{{}, options.valid, options.valid.empty() ? options.valid_fraction : 0.0};
-    for (const CorpusSource& source : options.corpus) plan.train.push_back(source.path);
-    return plan;
-  }
-
-  std::vector<WindowSampler::Source> sources(const TrainingOptions& options,
-                                             const TokenFile& file) {
-    sources_ = options.corpus.size();
-    std::vector<WindowSampler::Source> sources;
-    for (std::size_t i = 0; i < sources_; ++i) {
-      const std::uint64_t tokens = file.streams().at(i).count;
-      if (tokens < 3) {
-        throw Error(ErrorCode::kMalformed, options.corpus[i].path.string(),
-                    "has no text to learn from");
-      }
-      sources.push_back({tokens, options.corpus[i].weight});
-    }
-    return sources;
-  }
-
-  static std::vector<Validator::Source> valid_sources(const TrainingOptions& options,
-                                                      const TokenFile& file) {
-    std::vector<Validator::Source> sources;
-    for (std::size_t stream = options.corpus.size(); stream < file.streams().size(); ++stream) {
-      const std::size_t i = stream - options.corpus.size();
-      sources.push_back(
-          {source_name(options.valid.empty() ? options.corpus[i].path : options.valid[i]), stream});
-    }
-    return sources;
-  }
-
-  TokenFile file_;
-  std::size_t sources_ = 0;
-  WindowSampler sampler_;
-  Validator validator_;
-};
-
 class Run {
  public:
-  Run(const TrainingOptions& options, const TrainingCallbacks& callbacks,
+  Run(const TrainingOptions& options, InitialState initial, const TrainingCallbacks& callbacks,
       distributed::Communicator& ranks)
       : options_(options),
         callbacks_(callbacks),
         ranks_(ranks),
         threads_(options.threads > 0 ? options.threads : default_threads()),
-        initial_(initial_state(options, threads_)),
+        initial_(std::move(initial)),
         data_(options, initial_.tokenizer, initial_.config.n_positions, threads_, callbacks, ranks),
         identity_{config_hash(initial_.config), tokenizer_hash(initial_.tokenizer),
                   data_.file().content_hash(), options.seed},
+        arithmetic_{kernels::active_kernels().isa, gemm_name(options.gemm),
+                    compute_name(options.compute)},
         learner_(initial_.config, std::move(initial_.parameters),
                  {options.beta1, options.beta2, options.epsilon, options.weight_decay,
                   options.clip_norm},
-                 gemm_options(options.gemm, threads_, options.compute),
+                 gemm_options({threads_, options.gemm, options.compute}),
                  {&ranks, options.shard_optimizer}) {}
 
   TrainingSummary execute() {
@@ -161,6 +83,7 @@ class Run {
   void check_ranks();
   void resume();
   RunState read_newest_checkpoint();
+  void warn_of_other_arithmetic(const Arithmetic& before) const;
   bool stops() const;
   void train_step();
   double pass(std::span<const Window> windows, std::uint64_t first_window, float d_loss);
@@ -188,8 +111,9 @@ class Run {
   distributed::Communicator& ranks_;
   int threads_;
   InitialState initial_;
-  Data data_;
+  TrainingData data_;
   RunIdentity identity_;
+  const Arithmetic arithmetic_;
   Learner learner_;
   RunState state_;
   const std::vector<std::size_t> snapshot_steps_{
@@ -209,6 +133,7 @@ class Run {
 void Run::start() {
   check_ranks();
   if (options_.resume) resume();
+  state_.arithmetic = arithmetic_;
   summary_.first_step = state_.step;
   if (ranks_.is_first()) {
     io::make_directories(run_config_path(options_.output).parent_path());
@@ -262,6 +187,21 @@ void Run::resume() {
   if (!ranks_.is_first() && step > 0)
     state_ = read_checkpoint(checkpoint_path(options_.output, step), learner_, identity_);
   learner_.keep_own_moments();
+  if (ranks_.is_first() && state_.step < options_.steps)
+    warn_of_other_arithmetic(state_.arithmetic);
+}
+
+void Run::warn_of_other_arithmetic(const Arithmetic& before) const {
+  const auto compare = [&](const char* what, const char* option, const std::string& then,
+                           const std::string& now) {
+    if (then.empty() || then == now) return;
+    call(callbacks_.on_warning,
+         std::string("the run's ") + what + " was " + then + " so far, now it is " + now +
+             ": the result will not have the bytes of an uninterrupted run (see " + option + ")");
+  };
+  compare("instruction set", "--isa", before.isa, arithmetic_.isa);
+  compare("matrix product", "--gemm", before.gemm, arithmetic_.gemm);
+  compare("type of products", "--dtype", before.compute, arithmetic_.compute);
 }
 
 // The newest checkpoint that is whole. A damaged one costs the steps since the one before; none at
@@ -270,7 +210,7 @@ RunState Run::read_newest_checkpoint() {
   const std::vector<fs::path> checkpoints = list_checkpoints(options_.output);
   for (const fs::path& file : checkpoints) {
     try {
-      const RunState state = read_checkpoint(file, learner_, identity_);
+      RunState state = read_checkpoint(file, learner_, identity_);
       call(callbacks_.on_message, "resuming from " + file.string());
       return state;
     } catch (const Error& error) {
@@ -357,9 +297,10 @@ double Run::pass(std::span<const Window> windows, std::uint64_t first_window, fl
 
 void Run::report() {
   if (!ranks_.is_first()) return;
-  const bool evaluate = !data_.validator().empty() &&
-                        (is_due(state_.step, options_.eval_every) || state_.step == options_.steps);
-  if (!evaluate && !is_due(state_.step, options_.log_every)) return;
+  const bool last = state_.step == options_.steps;
+  const bool evaluate =
+      !data_.validator().empty() && (is_due(state_.step, options_.eval_every) || last);
+  if (!evaluate && !last && !is_due(state_.step, options_.log_every)) return;
   const TrainingProgress now = progress();
   call(callbacks_.on_progress, now);
   std::string sample;
@@ -410,8 +351,11 @@ ValidationReport Run::validate() {
   report.step = state_.step;
   report.best = !state_.best_bits_per_byte || report.bits_per_byte < *state_.best_bits_per_byte;
   if (report.best) {
-    state_.best_bits_per_byte = report.bits_per_byte;
-    or_warn([&] { export_model(options_.output / "best"); });
+    or_warn([&] {
+      export_model(options_.output / "best");
+      // Not before: a model that could not be kept must not stand in the way of the next one.
+      state_.best_bits_per_byte = report.bits_per_byte;
+    });
   }
   return report;
 }
@@ -433,15 +377,23 @@ void Run::checkpoint(bool must_write) {
 
 void Run::write_files(bool must_write) {
   const fs::path file = checkpoint_path(options_.output, state_.step);
-  try {
+  const auto done = [&](const char* otherwise, const auto& work) {
+    try {
+      work();
+      return true;
+    } catch (const Error& error) {
+      if (must_write) throw;
+      call(callbacks_.on_warning, std::string(otherwise) + ": " + error.what());
+      return false;
+    }
+  };
+  const bool is_safe = done("no checkpoint was written", [&] {
     write_checkpoint(file, learner_, state_, identity_);
     remove_old_checkpoints(options_.output, kCheckpointsKept);
-    export_model(options_.output);
-    call(callbacks_.on_checkpoint, file);
-  } catch (const Error& error) {
-    if (must_write) throw;
-    call(callbacks_.on_warning, std::string("no checkpoint was written: ") + error.what());
-  }
+  });
+  if (!is_safe) return;
+  done("the checkpoint was written, but not the model", [&] { export_model(options_.output); });
+  call(callbacks_.on_checkpoint, file);
 }
 
 TrainingSummary Run::finish() {
@@ -462,13 +414,46 @@ TrainingSummary Run::finish() {
   return summary_;
 }
 
-// Checkpoints hold all that the initial model brought: it may be gone.
-TrainingOptions without_initial_model(TrainingOptions options) {
-  if (options.init.empty()) return options;
+// What a run that goes on starts from. Its checkpoints and its folder hold all that the initial
+// model and the tokenizer brought: these may be gone.
+InitialState own_state(TrainingOptions options) {
   options.init.clear();
   if (!options.config) options.config = read_config(run_config_path(options.output));
-  if (options.tokenizer.empty()) options.tokenizer = options.output;
-  return options;
+  std::error_code ignored;
+  const bool has_tokenizer = fs::exists(options.output / "tokenizer.json", ignored);
+  if (options.tokenizer.empty() || (has_tokenizer && !fs::exists(options.tokenizer, ignored)))
+    options.tokenizer = options.output;
+  return initial_state(options, options.threads);
+}
+
+// A checkpoint has weights of its own, whatever initial model is named.
+void warn_of_another_start(const TrainingOptions& options, const TrainingCallbacks& callbacks) {
+  if (options.init.empty()) return;
+  const auto plain = [](const fs::path& path) {
+    const fs::path whole = fs::absolute(path).lexically_normal();
+    return whole.has_filename() ? whole : whole.parent_path();
+  };
+  try {
+    const fs::path start = load_training_options(options.output).init;
+    if (!start.empty() && plain(start) == plain(options.init)) return;
+    call(callbacks.on_warning, options.init.string() +
+                                   " is not read: the run goes on from its checkpoint; to start "
+                                   "from that model, choose another output directory");
+  } catch (const Error& error) {
+    call(callbacks.on_warning, error.what());
+  }
+}
+
+enum class Found : std::uint8_t { kNothing, kRun, kModel };
+
+// A run's model is written after its first checkpoint: a model without checkpoints is somebody's
+// finished work.
+Found look_into(const fs::path& output) {
+  if (!list_checkpoints(output).empty()) return Found::kRun;
+  std::error_code ignored;
+  for (const char* weights : {"model.safetensors", "model.safetensors.index.json"})
+    if (fs::exists(output / weights, ignored)) return Found::kModel;
+  return Found::kNothing;
 }
 
 // All options that the ranks must share: their threads are their own.
@@ -493,18 +478,31 @@ TrainingSummary train(const TrainingOptions& options, const TrainingCallbacks& c
                                   {"set of options", options_hash(options)}});
   // One process locks it, makes it, and looks into it; all go the way that it finds.
   std::optional<RunDirectory> directory;
-  std::uint64_t holds_a_run = 0;
+  Found found = Found::kNothing;
   if (ranks.is_first()) {
-    directory.emplace(options.output);
-    holds_a_run = list_checkpoints(options.output).empty() ? 0 : 1;
+    found = look_into(options.output);
+    if (found != Found::kModel) {  // which is left as it is, without a lock
+      directory.emplace(options.output);
+      found = look_into(options.output);
+    }
   }
-  ranks.broadcast(&holds_a_run, sizeof holds_a_run);
-  if (holds_a_run == 0) return Run(options, callbacks, ranks).execute();
+  ranks.broadcast(&found, sizeof found);
+  if (found == Found::kModel) {
+    throw Error(
+        ErrorCode::kUnwritable, options.output.string(),
+        "holds a model and no checkpoint: a new run would overwrite it",
+        "choose another output directory; to train on from that model, name it with --init");
+  }
+  if (found == Found::kNothing) {
+    check_new_run(options);
+    return Run(options, initial_state(options, options.threads), callbacks, ranks).execute();
+  }
   if (!options.resume) {
     throw Error(ErrorCode::kUnwritable, options.output.string(), "holds a run already",
                 "go on with --resume, or choose another output directory");
   }
-  return Run(without_initial_model(options), callbacks, ranks).execute();
+  if (ranks.is_first()) warn_of_another_start(options, callbacks);
+  return Run(options, own_state(options), callbacks, ranks).execute();
 }
 
 }  // namespace training

@@ -1,6 +1,7 @@
 #include "train/training_log.h"
 
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <fstream>
 #include <string_view>
@@ -61,12 +62,21 @@ void TrainingLog::append(const TrainingProgress& progress, const ValidationRepor
   }
   // Bytes that are no text (half a character, say) would not be JSON.
   if (!sample.empty()) row["sample"] = sample;
+  append_line(row.dump(-1, ' ', false, ordered_json::error_handler_t::replace) + "\n");
+}
+
+void TrainingLog::append_line(const std::string& line) {
+  std::error_code unknown;
+  const std::uintmax_t before = std::filesystem::file_size(file_, unknown);
   std::ofstream out(file_, std::ios::app | std::ios::binary);
-  out << row.dump(-1, ' ', false, ordered_json::error_handler_t::replace) + "\n" << std::flush;
-  if (!out) {
-    throw Error(ErrorCode::kUnwritable, file_.string(),
-                std::string("cannot be written: ") + std::strerror(errno));
-  }
+  out << line << std::flush;
+  if (out) return;
+  const std::string reason = std::strerror(errno);
+  out.close();
+  // Half a line would spoil the next one, too.
+  std::error_code ignored;
+  if (!unknown) std::filesystem::resize_file(file_, before, ignored);
+  throw Error(ErrorCode::kUnwritable, file_.string(), "cannot be written: " + reason);
 }
 
 }  // namespace glassgpt::training

@@ -14,11 +14,13 @@ class TrainingLog {
  public:
   TrainingLog(std::filesystem::path file, std::uint64_t first_step);
 
-  // validation may be null. Throws Error (kUnwritable).
+  // validation may be null. Throws Error (kUnwritable); the log is then as it was.
   void append(const TrainingProgress& progress, const ValidationReport* validation,
               std::string_view sample);
 
  private:
+  void append_line(const std::string& line);
+
   std::filesystem::path file_;
 };
 

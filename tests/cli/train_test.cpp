@@ -1,6 +1,14 @@
 // train, evaluate and generate, end to end.
+#include <algorithm>
 #include <cmath>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <random>
+#include <regex>
+#include <sstream>
 
+#include "io/safetensors.h"
 #include "program.h"
 
 namespace glassgpt::testing {
@@ -75,23 +83,36 @@ TEST_F(Training, LearnsAndLogsAndMakesAModelDirectory) {
 
 TEST_F(Training, InterruptedRunsGoOnWithResume) {
   ASSERT_EQ(run_glassgpt(command("whole", "60")).code, 0);
+  auto words = command("cut", "60");
+  words.insert(words.end(), {"--log-every", "1", "-q"});
   RunOptions options;
-  options.interrupt_after = 0.3;
-  auto endless = command("cut", "60");
-  const ProgramRun cut = run_glassgpt(endless, options);
-  if (cut.code != 0) {
-    EXPECT_EQ(cut.code, 1) << cut.err;
-    EXPECT_NE(cut.err.find("glassgpt: error: "), std::string::npos) << cut.err;
-    EXPECT_NE(cut.err.find("--resume"), std::string::npos) << cut.err;
-  }
-  // A run that was done in time, or stopped before its first step, resumes as well.
-  const ProgramRun resumed = cut.code == 0 ? cut : run_glassgpt([&] {
-    auto again = endless;
-    again.push_back("--resume");
-    return again;
-  }());
+  options.when = [&] { return exists("cut/log.jsonl") && !read("cut/log.jsonl").empty(); };
+  options.signal = SIGINT;
+  expect_failure(run_glassgpt(words, options), 1, "--resume");
+  EXPECT_TRUE(exists("cut/checkpoints"));
+  words.push_back("--resume");
+  const ProgramRun resumed = run_glassgpt(words);
   ASSERT_EQ(resumed.code, 0) << resumed.err;
   EXPECT_EQ(read("cut/model.safetensors"), read("whole/model.safetensors"));
+}
+
+TEST_F(Training, AnInterruptionWhileTokenizingEndsIt) {
+  // Of several batches, and of words that are all new, which takes a while.
+  std::string corpus;
+  std::mt19937 random(1);
+  while (corpus.size() < (std::size_t{24} << 20)) {
+    for (int i = 0; i < 10; ++i) corpus += static_cast<char>('a' + random() % 26);
+    corpus += corpus.size() % 100 < 12 ? "\n\n" : " ";
+  }
+  write("train.txt", corpus);
+  auto words = command("run", "60");
+  words.insert(words.end(), {"-q", "--threads", "1"});
+  RunOptions options;
+  options.when = [&] { return exists("run/.lock"); };
+  options.signal = SIGINT;
+  expect_failure(run_glassgpt(words, options), 1, "not yet tokenized");
+  EXPECT_FALSE(exists("run/tokens.bin"));
+  EXPECT_FALSE(exists("run/model.safetensors"));
 }
 
 TEST_F(Training, StoredOptionsAreUsedUnlessTheUserSaysOtherwise) {
@@ -100,6 +121,122 @@ TEST_F(Training, StoredOptionsAreUsedUnlessTheUserSaysOtherwise) {
   const ProgramRun more = run_glassgpt({"train", "-o", path("run"), "--resume", "--json"});
   ASSERT_EQ(more.code, 0) << more.err;
   EXPECT_EQ(json::parse(more.out)["steps"], 10);
+  EXPECT_TRUE(json::parse(more.out)["loss"].is_null()) << more.out;
+  const ProgramRun in_words = run_glassgpt({"train", "-o", path("run"), "--resume"});
+  EXPECT_NE(in_words.err.find("10 steps"), std::string::npos) << in_words.err;
+  EXPECT_EQ(in_words.err.find("loss"), std::string::npos) << in_words.err;
+}
+
+TEST_F(Training, GoingOnWithAnotherInstructionSetIsAWarning) {
+  auto words = command("run", "4");
+  words.insert(words.end(), {"--isa", "scalar"});
+  ASSERT_EQ(run_glassgpt(words).code, 0);
+  const std::vector<std::string> more = {"train", "-o", path("run"), "-q", "--resume", "--steps"};
+  const auto resumed = [&](const std::string& steps, const std::string& isa) {
+    auto again = more;
+    again.push_back(steps);
+    if (!isa.empty()) again.insert(again.end(), {"--isa", isa});
+    return run_glassgpt(again);
+  };
+  const ProgramRun same = resumed("6", "scalar");
+  EXPECT_EQ(same.code, 0);
+  EXPECT_EQ(same.err, "");
+  const json info = json::parse(output_of({"info", "--json"}));
+  if (info["machine"]["isa"] == "scalar") GTEST_SKIP() << "the CPU has no other instruction set";
+  const ProgramRun other = resumed("8", "");
+  EXPECT_EQ(other.code, 0);
+  EXPECT_NE(other.err.find("instruction set was scalar so far"), std::string::npos) << other.err;
+}
+
+TEST_F(Training, TheExamplesOfItsHelpRunOneAfterTheOther) {
+  std::filesystem::rename(path("train.txt"), path("texts.txt"));
+  std::filesystem::create_directory_symlink(GLASSGPT_SOURCE_DIR "/weights", path("weights"));
+  const std::string bin = std::filesystem::path(GLASSGPT_PROGRAM).parent_path().string();
+  const std::string help = output_of({"train", "--help"});
+  std::istringstream examples(help.substr(help.find("Examples:\n") + 10));
+  int commands = 0;
+  for (std::string line; std::getline(examples, line) && line.starts_with("  "); ++commands) {
+    line = std::regex_replace(line, std::regex("--steps [0-9]+"),
+                              "--steps 2 --valid-tokens 100 --sample-tokens 4");
+    const std::string script = "export GLASSGPT_THREADS=1 PATH='" + bin + "':\"$PATH\"; cd '" +
+                               path("") + "'; { " + line + "; } 2>errors.txt";
+    EXPECT_EQ(std::system(script.c_str()), 0) << line << "\n" << read("errors.txt");
+  }
+  EXPECT_GE(commands, 4);
+  EXPECT_TRUE(exists("my-model/model.safetensors") && exists("tuned/model.safetensors"));
+}
+
+TEST_F(Training, SnapshotsOfRunsThatWentOnFromEachOtherAreOneHistory) {
+  if (std::system("/usr/bin/python3 -c 'import numpy' 2>/dev/null") != 0)
+    GTEST_SKIP() << "scripts/snapshots.py needs python3-numpy, which is not here";
+  auto words = command("first", "6");
+  words.insert(words.end(), {"--snapshots", "3"});
+  ASSERT_EQ(run_glassgpt(words).code, 0);
+  words = command("second", "4");
+  words.insert(words.end(), {"--snapshots", "2", "--init", path("first")});
+  ASSERT_EQ(run_glassgpt(words).code, 0);
+  const auto join = [&](const std::string& runs) {
+    const std::string script = GLASSGPT_SOURCE_DIR "/scripts/snapshots.py " + runs + " " +
+                               path("joined") + " --glassgpt " GLASSGPT_PROGRAM " >" +
+                               path("out.txt") + " 2>&1";
+    return std::system(script.c_str());
+  };
+  ASSERT_EQ(join(path("first") + " " + path("second")), 0) << read("out.txt");
+  const io::SafetensorsFile file(path("joined"));
+  const auto steps = file.find("step")->data;
+  std::vector<std::int32_t> numbers(steps.size() / sizeof(std::int32_t));
+  std::memcpy(numbers.data(), steps.data(), steps.size());
+  EXPECT_EQ(numbers, (std::vector<std::int32_t>{0, 1, 6, 10}));
+  for (const char* name : {"table", "final"}) {
+    const io::TensorView& rows = *file.find(name);
+    EXPECT_EQ(rows.shape, (std::vector<std::uint64_t>{4, 113, 24})) << name;
+    // No moment is another one's.
+    const std::size_t size = rows.data.size() / 4;
+    for (std::size_t i = 1; i < 4; ++i)
+      EXPECT_NE(std::memcmp(rows.data.data() + (i - 1) * size, rows.data.data() + i * size, size),
+                0)
+          << name << " " << i;
+  }
+  EXPECT_NE(join(path("first") + " " + path("model")), 0);
+  EXPECT_NE(read("out.txt").find("holds no snapshots"), std::string::npos) << read("out.txt");
+}
+
+TEST_F(Training, ValuesThatMakeNoSenseAreWrongUsage) {
+  const std::pair<const char*, const char*> wrong[] = {
+      {"--steps", "0"},
+      {"--steps", "-1"},
+      {"--steps", "1.5"},
+      {"--lr", "0"},
+      {"--lr", "-1e-3"},
+      {"--lr", "nan"},
+      {"--lr", "inf"},
+      {"--lr", "1e-60"},
+      {"--lr", "fast"},
+      {"--min-lr", "-1"},
+      {"--min-lr", "1"},
+      {"--dropout", "1"},
+      {"--beta1", "1"},
+      {"--beta2", "1"},
+      {"--beta2", "0.99999999999"},
+      {"--weight-decay", "-1"},
+      {"--clip", "-1"},
+      {"--clip", "inf"},
+      {"--corpus", "a.txt:x"},
+      {"--corpus", "a.txt:0"},
+      {"--schedule", "up"},
+      {"--warmup", "-1"},
+  };
+  for (const auto& [option, value] : wrong) {
+    auto words = command("run", "10");
+    const auto found = std::find(words.begin(), words.end(), option);
+    if (found != words.end()) words.erase(found, found + 2);
+    words.insert(words.end(), {option, value});
+    const ProgramRun run = run_glassgpt(words);
+    expect_failure(run, 2, option);
+    EXPECT_NE(run.err.find(value), std::string::npos) << run.err;
+    EXPECT_EQ(run.err.find("TrainingOptions"), std::string::npos) << run.err;
+  }
+  EXPECT_FALSE(exists("run"));
 }
 
 TEST_F(Training, MissingCorpusAndConfigAreErrors) {
@@ -122,6 +259,17 @@ TEST_F(Program, EvaluateTellsLossInBothUnits) {
               result["nats_per_token"].get<double>() * tokens / bytes / std::log(2.0), 1e-9);
   EXPECT_EQ(one_json_of({"evaluate", "--json", ""})["tokens"], 0);
   EXPECT_NE(output_of({"evaluate", "The cat"}).find("bits per byte"), std::string::npos);
+}
+
+TEST_F(Program, EvaluateTakesSpecialTokensAsItIsTold) {
+  const std::string text = "The cat<|endoftext|>A dog";
+  const json ordinary = one_json_of({"evaluate", "--json", text});
+  EXPECT_EQ(ordinary["bytes"], 25);
+  const json special = one_json_of({"evaluate", "--json", "--special", "all", text});
+  EXPECT_EQ(special["bytes"], 12);  // <|endoftext|> stands for no text
+  EXPECT_EQ(special["tokens"],
+            one_json_of({"tokenize", "--json", "--special", "all", text})["ids"].size());
+  expect_failure(run_glassgpt({"evaluate", "--special", "error", "A dog", text}), 1, "text 1: ");
 }
 
 TEST_F(Program, GenerateIsRepeatableAndStreamsWhatItReports) {

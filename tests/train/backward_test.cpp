@@ -143,7 +143,7 @@ TEST(Backward, BytesDoNotDependOnThreads) {
     std::vector<float> expected;
     for (const int threads : {1, 2, 3, 4}) {
       Learner learner(config, random_parameters(config, 7), AdamWOptions{},
-                      training::gemm_options(GemmChoice::kAuto, threads, compute));
+                      gemm_options({threads, GemmChoice::kAuto, compute}));
       for (std::size_t step = 1; step <= 3; ++step) {
         learner.accumulate(batch.batch(), batch.targets, 1e-3f);
         learner.update(step, 1e-2);
@@ -165,7 +165,7 @@ TEST(Backward, BFloat16IsNearFloat32AndNotFloat32) {
   const TinyBatch batch = random_batch(config, {48, 48, 31}, 10);
   const auto run = [&](ComputeType compute) {
     auto learner = std::make_unique<Learner>(config, random_parameters(config, 11), AdamWOptions{},
-                                             training::gemm_options(GemmChoice::kAuto, 2, compute));
+                                             gemm_options({2, GemmChoice::kAuto, compute}));
     learner->accumulate(batch.batch(), batch.targets, 1e-2f);
     return learner;
   };

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <set>
 
 #include "io/file.h"
 #include "io/safetensors.h"
@@ -29,7 +30,8 @@ class CheckpointTest : public ::testing::Test {
               .tokens = 56,
               .interval_loss = 0.1 + 0.2,
               .interval_tokens = 7,
-              .best_bits_per_byte = 1.0 / 3};
+              .best_bits_per_byte = 1.0 / 3,
+              .arithmetic = {"abacus", "by hand", "fractions"}};
     write_checkpoint(file_, learner_, state_, kIdentity);
   }
 
@@ -67,12 +69,24 @@ TEST_F(CheckpointTest, ComesBackBitForBit) {
   EXPECT_EQ(state.interval_loss, 0.1 + 0.2);
   EXPECT_EQ(state.interval_tokens, 7u);
   EXPECT_EQ(state.best_bits_per_byte, 1.0 / 3);
+  EXPECT_EQ(state.arithmetic.isa, "abacus");
+  EXPECT_EQ(state.arithmetic.gemm, "by hand");
+  EXPECT_EQ(state.arithmetic.compute, "fractions");
   // The packed weights follow: the same loss.
   const TinyBatch batch = random_batch(config_, {5}, 2);
   std::vector<float> a(5), b(5);
   learner_.losses(batch.batch(), batch.targets, a.data());
   fresh.losses(batch.batch(), batch.targets, b.data());
   EXPECT_EQ(a, b);
+}
+
+TEST_F(CheckpointTest, OneThatDoesNotSayWhatComputedItIsReadAsWell) {
+  state_.arithmetic = {};
+  write_checkpoint(file_, learner_, state_, kIdentity);
+  EXPECT_EQ(io::read_file(file_).find("isa"), std::string::npos);
+  const RunState state = read_checkpoint(file_, learner_, kIdentity);
+  EXPECT_EQ(state.step, 12u);
+  EXPECT_EQ(state.arithmetic.isa + state.arithmetic.gemm + state.arithmetic.compute, "");
 }
 
 TEST_F(CheckpointTest, AnyTruncationIsAnError) {
@@ -108,6 +122,33 @@ TEST_F(CheckpointTest, AnotherRunsCheckpointIsRefusedByName) {
                  with([](RunIdentity& i) { i.tokenizer = 1; }));
   expect_refused(ErrorCode::kUnsupported, "corpus", with([](RunIdentity& i) { i.data = 1; }));
   expect_refused(ErrorCode::kUnsupported, "seed", with([](RunIdentity& i) { i.seed = 1; }));
+}
+
+TEST(ConfigHash, TellsEveryFieldApartAndIsThatOfCheckpointsThatExist) {
+  using Change = void (*)(ModelConfig&);
+  const Change changes[] = {
+      [](ModelConfig& c) { c.vocab_size = 20; },
+      [](ModelConfig& c) { c.n_positions = 8; },
+      [](ModelConfig& c) { c.n_embd = 12; },
+      [](ModelConfig& c) { c.n_layer = 3; },
+      [](ModelConfig& c) { c.n_head = 1; },
+      [](ModelConfig& c) { c.n_inner = 28; },
+      [](ModelConfig& c) { c.layer_norm_epsilon = 1e-6f; },
+      [](ModelConfig& c) { c.activation = ActivationFunction::kGeluTanh; },
+      [](ModelConfig& c) { c.position_encoding = PositionEncoding::kSinusoidal; },
+      [](ModelConfig& c) { c.embedding_scale = 2.0f; },
+      [](ModelConfig& c) { c.tie_word_embeddings = true; },
+      [](ModelConfig& c) { c.scale_attn_weights = false; },
+      [](ModelConfig& c) { c.scale_attn_by_inverse_layer_idx = true; },
+  };
+  std::set<std::uint64_t> hashes{config_hash(tiny_learned())};
+  // SplitMix64 over the fields in their order, computed elsewhere.
+  EXPECT_EQ(*hashes.begin(), 0x3661573fb69738dau);
+  for (const Change change : changes) {
+    ModelConfig config = tiny_learned();
+    change(config);
+    EXPECT_TRUE(hashes.insert(config_hash(config)).second) << hashes.size();
+  }
 }
 
 TEST_F(CheckpointTest, OtherFilesAreRefused) {

@@ -3,10 +3,13 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <set>
 
 #include "tests/train/tiny_run.h"
+#include "train/hash.h"
 #include "train/token_file.h"
 
 namespace glassgpt::testing {
@@ -59,6 +62,43 @@ TEST(Corpus, FoldersAreReadInTheOrderOfTheirNames) {
   const TemporaryDirectory empty;
   expect_error([&] { corpus_files(empty.path()); }, ErrorCode::kNotFound, "no .txt or .jsonl");
   expect_error([&] { corpus_files(empty / "nothing"); }, ErrorCode::kNotFound, "no such file");
+}
+
+// Root may read everything.
+class AsNobody {
+ public:
+  AsNobody() {
+    if (was_root_) become(65534);
+  }
+  AsNobody(const AsNobody&) = delete;
+  AsNobody& operator=(const AsNobody&) = delete;
+  ~AsNobody() {
+    if (was_root_) become(0);
+  }
+
+ private:
+  static void become(uid_t user) { EXPECT_EQ(::seteuid(user), 0); }
+
+  const bool was_root_ = ::geteuid() == 0;
+};
+
+TEST(Corpus, AFolderThatCannotBeLookedIntoIsNamed) {
+  const TemporaryDirectory directory;
+  fs::permissions(directory.path(), fs::perms::all);
+  fs::create_directories(directory / "corpus" / "closed");
+  fs::create_directories(directory / "corpus" / "open");
+  io::write_file(directory / "corpus" / "open" / "a.txt", "first");
+  const fs::path closed = directory / "corpus" / "closed";
+  {
+    fs::permissions(closed, fs::perms::none);
+    const AsNobody nobody;
+    expect_error([&] { corpus_files(directory / "corpus"); }, ErrorCode::kUnreadable,
+                 "Permission denied", closed.string());
+    expect_error([&] { corpus_files(closed); }, ErrorCode::kUnreadable, "Permission denied",
+                 closed.string());
+  }
+  fs::permissions(closed, fs::perms::owner_all);
+  EXPECT_EQ(corpus_files(directory / "corpus").size(), 1u);
 }
 
 TEST(Corpus, SourcesHaveWeights) {
@@ -168,6 +208,72 @@ TEST_F(TokenFileTest, OneLongDocumentGivesItsEndForValidation) {
   EXPECT_EQ(file.streams()[1].count, 1024u);
   EXPECT_EQ(text(file, 0) + text(file, 1),
             "<|endoftext|>" + document.substr(0, document.size() - 1) + "<|endoftext|>");
+}
+
+TEST_F(TokenFileTest, AnOnlyDocumentIsLearnedFromEvenIfTheDrawTakesIt) {
+  std::string document;
+  for (int i = 0; i < 3000; ++i) document += "The cat sits on the mat and sings.\n";
+  document.pop_back();
+  io::write_file(directory_ / "corpus.txt", document);
+  const TokenFile file = make(1 - 1e-9);
+  EXPECT_GT(file.streams()[0].count, 9 * file.streams()[1].count - 10);
+  EXPECT_GT(file.streams()[1].count, 1000u);
+  EXPECT_EQ(text(file, 0) + text(file, 1), "<|endoftext|>" + document + "<|endoftext|>");
+}
+
+TEST_F(TokenFileTest, TheDrawNeverTakesMostOfTheText) {
+  int drawn = 0;
+  for (int number = 0; number < 20; ++number) {
+    // The second document is nearly all of the text.
+    std::string longest = "Number " + std::to_string(number);
+    for (int i = 0; i < 3000; ++i) longest += " The cat sits on the mat and sings.";
+    io::write_file(directory_ / "corpus.txt",
+                   "A short one.\n\n" + longest + "\n\nWho has seen the wind?\n");
+    fs::remove(directory_ / "tokens.bin");
+    const TokenFile file = make(0.3);
+    EXPECT_GE(file.streams()[0].count, file.streams()[1].count) << number;
+    const std::string all = text(file, 0) + text(file, 1);
+    for (const char* part : {"<|endoftext|>A short one.", "<|endoftext|>Number ",
+                             "<|endoftext|>Who has seen the wind?"})
+      EXPECT_NE(all.find(part), std::string::npos) << number << " " << part;
+    for (const std::size_t stream : {0, 1})
+      EXPECT_EQ(text(file, stream).find("<|endoftext|><|endoftext|>"), std::string::npos) << number;
+    if (static_cast<double>(training::Hasher().add(longest).value()) < 0.3 * 0x1p64) ++drawn;
+  }
+  EXPECT_GT(drawn, 0);
+}
+
+TEST_F(TokenFileTest, ADocumentLongerThanABatchIsEncodedInPartsWithTheIdsOfTheWhole) {
+  constexpr std::size_t kLength = std::size_t{20} << 20;
+  const std::string sentence = "The cat sits on the mat.  \xE7\x8C\xAB\xE5\x9D\x90 12345 rain";
+  for (const char* end : {"", "\n"}) {
+    std::string document;
+    while (document.size() < kLength) document += sentence + end;
+    io::write_file(directory_ / "corpus.txt", document);
+    fs::remove(directory_ / "tokens.bin");
+    std::vector<std::uint64_t> progress;
+    const TokenFile file =
+        TokenFile::open_or_make(directory_ / "tokens.bin", {{directory_ / "corpus.txt"}, {}, 0.0},
+                                tokenizer_, 2, [&](std::uint64_t done, std::uint64_t total) {
+                                  EXPECT_EQ(total, document.size());
+                                  EXPECT_LE(done, total);
+                                  progress.push_back(done);
+                                });
+    EXPECT_TRUE(std::is_sorted(progress.begin(), progress.end()));
+    // No batch is much larger than its 8 MiB.
+    for (std::size_t i = 1; i < progress.size(); ++i)
+      EXPECT_LT(progress[i] - progress[i - 1], std::size_t{9} << 20);
+    ASSERT_GE(progress.size(), 3u);
+    EXPECT_LT(progress[0], std::size_t{9} << 20);
+
+    std::vector<TokenId> ids(file.streams()[0].count);
+    file.read(0, 0, ids);
+    if (*end != '\0') document.pop_back();  // the last line's end is none of the document's
+    std::vector<TokenId> expected = tokenizer_.encode(document);
+    expected.insert(expected.begin(), *tokenizer_.special_id("<|endoftext|>"));
+    expected.push_back(expected.front());
+    EXPECT_TRUE(ids == expected) << ids.size() << " " << expected.size();
+  }
 }
 
 TEST_F(TokenFileTest, DamageIsFoundAndMended) {

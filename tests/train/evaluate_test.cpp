@@ -112,6 +112,29 @@ TEST_F(EvaluateTest, RefusesATokenizerThatDoesNotFit) {
   EXPECT_THROW(evaluate(model, tokenizer_, texts), std::invalid_argument);
 }
 
+TEST_F(EvaluateTest, BFloat16RoundsTheOutputMatrixTooAsInTraining) {
+  const std::vector<float> parameters = random_parameters(config_, 1);
+  const Model model = model_of(parameters);
+  const std::string_view texts[] = {"A dog runs"};
+  const double exact = evaluate(model, tokenizer_, texts).nats;
+  EvaluationOptions options;
+  options.compute = ComputeType::kBFloat16;
+  const double rounded = evaluate(model, tokenizer_, texts, options).nats;
+  EXPECT_GT(std::abs(rounded - exact), 1e-6 * exact);
+
+  std::vector<TokenId> ids = tokenizer_.encode(texts[0]);
+  const std::size_t rows = ids.size();
+  ids.insert(ids.begin(), *tokenizer_.special_id("<|endoftext|>"));
+  const std::vector<std::size_t> offsets{0, rows};
+  training::Learner learner(config_, parameters, {},
+                            gemm_options({1, GemmChoice::kAuto, ComputeType::kBFloat16}));
+  std::vector<float> losses(rows);
+  learner.losses({std::span(ids).first(rows), offsets}, std::span(ids).subspan(1), losses.data());
+  double sum = 0;
+  for (const float loss : losses) sum += loss;
+  EXPECT_NEAR(rounded, sum, 1e-9 * sum);
+}
+
 // What the trainer reports while it trains: windows side by side.
 TEST_F(EvaluateTest, ValidationWindowsLieSideBySide) {
   const training::TokenFilePlan plan{{directory_ / "corpus.txt"}, {directory_ / "corpus.txt"}, 0.0};

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 #include <random>
+#include <utility>
 
 #include "tests/train/tiny_models.h"
 
@@ -22,7 +23,7 @@ TEST(Schedule, WarmsUpLinearlyThenFallsAlongHalfACosine) {
   options.warmup_steps = 10;
   options.learning_rate = 1e-2f;
   options.final_learning_rate = 1e-3f;
-  const double peak = options.learning_rate, floor = options.final_learning_rate;
+  const double peak = options.learning_rate, floor = *options.final_learning_rate;
   EXPECT_DOUBLE_EQ(learning_rate_at(options, 1), 0.1 * peak);
   EXPECT_DOUBLE_EQ(learning_rate_at(options, 5), 0.5 * peak);
   EXPECT_DOUBLE_EQ(learning_rate_at(options, 10), peak);
@@ -42,6 +43,26 @@ TEST(Schedule, ConstantStaysAtThePeakAndWithoutWarmUpStartsThere) {
   options.schedule = LearningRateSchedule::kCosine;
   options.warmup_steps = 200;  // longer than the run: only the rise is seen
   EXPECT_DOUBLE_EQ(learning_rate_at(options, 100), 0.5 * options.learning_rate);
+}
+
+TEST(Schedule, WithoutAFloorFallsToATenthOfThePeakAndNoMoreThan1e4) {
+  TrainingOptions options;
+  options.steps = 100;
+  options.warmup_steps = 10;
+  const std::pair<float, double> rates[] = {
+      {5e-5f, 5e-6}, {5e-4f, 5e-5}, {1e-3f, 1e-4}, {1e-2f, 1e-4}};
+  for (const auto& [peak, floor] : rates) {
+    options.learning_rate = peak;
+    EXPECT_NEAR(learning_rate_at(options, 100), floor, 1e-6 * floor) << peak;
+    for (std::size_t step = 11; step <= 100; ++step)
+      EXPECT_LT(learning_rate_at(options, step), learning_rate_at(options, step - 1)) << peak;
+  }
+  // Bit for bit what a floor given as 1e-4 does: runs with this peak have it stored.
+  TrainingOptions given = options;
+  given.learning_rate = options.learning_rate = 1e-3f;
+  given.final_learning_rate = 1e-4f;
+  for (std::size_t step = 1; step <= 100; ++step)
+    EXPECT_EQ(learning_rate_at(options, step), learning_rate_at(given, step));
 }
 
 // Loshchilov and Hutter 2019, algorithm 2, one number at a time.

@@ -12,6 +12,7 @@
 #include "io/json.h"
 #include "tests/train/tiny_run.h"
 #include "train/checkpoint.h"
+#include "train/training_data.h"
 
 namespace glassgpt::testing {
 namespace {
@@ -165,6 +166,30 @@ TEST(Trainer, ACheckpointThatCannotBeWrittenIsAWarningAndTheRunGoesOn) {
                "step_00000030");
 }
 
+TEST(Trainer, AModelThatCannotBeWrittenDoesNotCostTheCheckpoint) {
+  const TemporaryDirectory directory;
+  const TinyRun run(directory.path());
+  std::vector<std::string> warnings, written;
+  TrainingCallbacks callbacks;
+  callbacks.on_warning = [&](std::string_view line) { warnings.emplace_back(line); };
+  callbacks.on_checkpoint = [&](const fs::path& file) {
+    written.push_back(file.filename().string());
+    fs::remove_all(directory / "run" / "model.safetensors");
+    if (written.size() == 1)
+      fs::create_directories(directory / "run" / "model.safetensors" / "in the way");
+  };
+  TrainingOptions options = run.options("run");
+  options.steps = 28;
+  train(options, callbacks);
+  EXPECT_EQ(written,
+            (std::vector<std::string>{"step_00000007.safetensors", "step_00000014.safetensors",
+                                      "step_00000021.safetensors", "step_00000028.safetensors"}));
+  ASSERT_EQ(warnings.size(), 1u);
+  EXPECT_NE(warnings[0].find("the checkpoint was written, but not the model"), std::string::npos)
+      << warnings[0];
+  EXPECT_NE(warnings[0].find("model.safetensors"), std::string::npos) << warnings[0];
+}
+
 TEST(Trainer, WritesAModelDirectoryALogAndTheBestModel) {
   const TemporaryDirectory directory;
   const TinyRun run(directory.path());
@@ -191,6 +216,48 @@ TEST(Trainer, WritesAModelDirectoryALogAndTheBestModel) {
   EXPECT_LT(lines.back()["loss"].get<double>(), lines.front()["loss"].get<double>());
 }
 
+TEST(Trainer, TheLastStepIsReportedAndAFinishedRunHasNoLossToReport) {
+  const TemporaryDirectory directory;
+  const TinyRun run(directory.path());
+  for (const std::size_t log_every : {4u, 0u}) {
+    TrainingOptions options = run.options("run" + std::to_string(log_every));
+    options.valid_fraction = 0;  // nothing is held out, so that no evaluation makes the last line
+    options.log_every = log_every;
+    const TrainingSummary summary = train(options);
+    EXPECT_FALSE(summary.validation.has_value());
+    const auto lines = log_lines(options.output);
+    EXPECT_EQ(lines.size(), log_every == 0 ? 1u : 8u);
+    EXPECT_EQ(lines.back()["step"], 30);
+    EXPECT_EQ(lines.back()["loss"], summary.loss.value());
+    options.resume = true;
+    const TrainingSummary again = train(options);
+    EXPECT_EQ(again.first_step, 30u);
+    EXPECT_FALSE(again.loss.has_value());
+  }
+}
+
+TEST(Trainer, HeldOutSourcesOfOneNameAreToldApart) {
+  EXPECT_EQ(training::source_names({"/a/x.txt", "/a/b/", "/a/c/.."}),
+            (std::vector<std::string>{"x.txt", "b", "a"}));
+  EXPECT_EQ(training::source_names({"/a/x.txt", "/b/x.txt", "/b/y.txt", "/b/c/x.txt", "/b/x.txt"}),
+            (std::vector<std::string>{"a/x.txt", "b/x.txt", "y.txt", "b/c/x.txt", "b/x.txt 2"}));
+  EXPECT_EQ(training::source_names({"README.md", "kernels/README.md", "docs"}),
+            (std::vector<std::string>{"README.md", "kernels/README.md", "docs"}));
+
+  const TemporaryDirectory directory;
+  const TinyRun run(directory.path());
+  TrainingOptions options = run.options("run");
+  for (const char* folder : {"one", "two"}) {
+    fs::create_directory(directory / folder);
+    fs::copy_file(directory / "corpus.txt", directory / folder / "valid.txt");
+    options.valid.push_back(directory / folder / "valid.txt");
+  }
+  train(options);
+  const nlohmann::json valid = log_lines(directory / "run").back()["valid"];
+  EXPECT_EQ(valid.size(), 2u);
+  EXPECT_TRUE(valid.contains("one/valid.txt") && valid.contains("two/valid.txt")) << valid;
+}
+
 TEST(Trainer, OverfitsATinyCorpus) {
   const TemporaryDirectory directory;
   const TinyRun run(directory.path());
@@ -204,7 +271,7 @@ TEST(Trainer, OverfitsATinyCorpus) {
   options.checkpoint_every = 0;
   options.weight_decay = 0;
   const TrainingSummary summary = train(options);
-  EXPECT_LT(summary.loss, 0.05);
+  EXPECT_LT(summary.loss.value(), 0.05);
   EXPECT_FALSE(summary.validation.has_value());
 }
 
@@ -249,13 +316,84 @@ TEST(Trainer, AResumedRunNeedsNeitherItsInitialModelNorItsOptions) {
   EXPECT_EQ(run.model_bytes("second"), expected);
 }
 
+TEST(Trainer, AResumedRunNeedsNotTheTokenizersFolder) {
+  const TemporaryDirectory directory;
+  const TinyRun run(directory.path());
+  train(run.options("run"));
+  const std::string expected = run.model_bytes("run");
+  fs::remove(training::checkpoint_path(directory / "run", 30));
+  fs::remove_all(directory / "tokenizer");
+  for (int times = 1; times <= 2; ++times) {
+    TrainingOptions stored = load_training_options(directory / "run");
+    EXPECT_EQ(stored.tokenizer, directory / "tokenizer");
+    stored.resume = true;
+    EXPECT_EQ(train(stored).first_step, times == 1 ? 28u : 30u);
+  }
+  EXPECT_EQ(run.model_bytes("run"), expected);
+}
+
+TEST(Trainer, AnotherInitialModelIsNotReadByAResumedRunWhichSaysSo) {
+  const TemporaryDirectory directory;
+  const TinyRun run(directory.path());
+  train(run.options("first"));
+  TrainingOptions options = run.options("second");
+  options.init = directory / "first";
+  options.steps = 2;
+  train(options);
+  std::vector<std::string> warnings;
+  TrainingCallbacks callbacks;
+  callbacks.on_warning = [&](std::string_view line) { warnings.emplace_back(line); };
+  options.resume = true;
+  for (const char* same : {"first", "first/", "second/../first"}) {
+    options.init = directory / same;
+    ++options.steps;
+    train(options, callbacks);
+    EXPECT_EQ(load_training_options(options.output).init.lexically_normal(),
+              options.init.lexically_normal());
+  }
+  EXPECT_TRUE(warnings.empty()) << warnings[0];
+  options.init = directory / "other";
+  train(options, callbacks);
+  ASSERT_EQ(warnings.size(), 1u);
+  EXPECT_NE(warnings[0].find("other is not read"), std::string::npos) << warnings[0];
+}
+
+TEST(Trainer, GoingOnWithAnotherArithmeticIsAWarning) {
+  const TemporaryDirectory directory;
+  const TinyRun run(directory.path());
+  TrainingOptions options = run.options("run");
+  options.steps = 4;
+  train(options);
+  std::vector<std::string> warnings;
+  TrainingCallbacks callbacks;
+  callbacks.on_warning = [&](std::string_view line) { warnings.emplace_back(line); };
+  options.resume = true;
+  options.gemm = GemmChoice::kReference;
+  train(options, callbacks);
+  EXPECT_TRUE(warnings.empty()) << "nothing was left to compute: " << warnings[0];
+  options.steps = 6;
+  train(options, callbacks);
+  ASSERT_EQ(warnings.size(), 1u);
+  EXPECT_NE(warnings[0].find("was auto so far, now it is reference"), std::string::npos);
+  EXPECT_NE(warnings[0].find("--gemm"), std::string::npos);
+  options.steps = 8;
+  train(options, callbacks);
+  EXPECT_EQ(warnings.size(), 1u) << "it goes on as before: " << warnings.back();
+  options.steps = 10;
+  options.gemm = GemmChoice::kSimd;
+  options.compute = ComputeType::kBFloat16;
+  train(options, callbacks);
+  ASSERT_EQ(warnings.size(), 3u);
+  EXPECT_NE(warnings[2].find("was float32 so far, now it is bfloat16"), std::string::npos);
+}
+
 TEST(Trainer, BFloat16IsKeptByAResumedRunAndLearnsAsMuch) {
   const TemporaryDirectory directory;
   const TinyRun run(directory.path());
-  const double loss = train(run.options("float32")).loss;
+  const double loss = train(run.options("float32")).loss.value();
   TrainingOptions options = run.options("bfloat16");
   options.compute = ComputeType::kBFloat16;
-  const double rounded_loss = train(options).loss;
+  const double rounded_loss = train(options).loss.value();
   EXPECT_NEAR(rounded_loss, loss, 0.02 * loss);
   const std::string expected = run.model_bytes("bfloat16");
   EXPECT_NE(expected, run.model_bytes("float32"));
@@ -285,6 +423,11 @@ TEST(Trainer, RefusesWhatMakesNoSense) {
   expect_invalid("corpus", [](TrainingOptions& o) { o.corpus.clear(); });
   expect_invalid("steps", [](TrainingOptions& o) { o.steps = 0; });
   expect_invalid("learning_rate", [](TrainingOptions& o) { o.learning_rate = -1; });
+  expect_invalid("final_learning_rate", [](TrainingOptions& o) { o.final_learning_rate = 0.1f; });
+  expect_invalid("final_learning_rate", [](TrainingOptions& o) {
+    o.final_learning_rate = 0.1f;
+    o.resume = true;  // of nothing: a new run all the same
+  });
   expect_invalid("beta2", [](TrainingOptions& o) { o.beta2 = 1; });
   expect_invalid("weight", [](TrainingOptions& o) { o.corpus[0].weight = 0; });
   expect_invalid("config", [](TrainingOptions& o) { o.config.reset(); });
@@ -305,6 +448,21 @@ TEST(Trainer, RefusesWhatMakesNoSense) {
   expect_error([&] { train(options); }, ErrorCode::kMalformed, "no text");
 }
 
+TEST(Trainer, PathsAndPromptsThatAreNotUtf8AreRefusedByName) {
+  const TemporaryDirectory directory;
+  const TinyRun run(directory.path());
+  const std::string latin1 = "caf\xE9.txt";
+  fs::copy_file(directory / "corpus.txt", directory / latin1);
+  TrainingOptions options = run.options("run");
+  options.corpus = {{directory / latin1, 1.0}};
+  expect_error([&] { train(options); }, ErrorCode::kUnsupported, "not UTF-8",
+               (directory / latin1).string());
+  options = run.options("run");
+  options.sample_prompt = latin1;
+  expect_error([&] { train(options); }, ErrorCode::kUnsupported, "prompt");
+  EXPECT_FALSE(fs::exists(options.output));
+}
+
 TEST(Trainer, RefusesToOverwriteARunAndToResumeAnother) {
   const TemporaryDirectory directory;
   const TinyRun run(directory.path());
@@ -320,6 +478,43 @@ TEST(Trainer, RefusesToOverwriteARunAndToResumeAnother) {
   expect_error([&] { train(options); }, ErrorCode::kUnsupported, "corpus");
 }
 
+TEST(Trainer, RefusesToOverwriteAFinishedModel) {
+  const TemporaryDirectory directory;
+  const TinyRun run(directory.path());
+  train(run.options("run"));
+  fs::create_directory(directory / "model");
+  for (const char* file : {"config.json", "model.safetensors", "tokenizer.json"})
+    fs::copy_file(directory / "run" / file, directory / "model" / file);
+  TrainingOptions options = run.options("model");
+  for (const bool resume : {false, true}) {
+    options.resume = resume;
+    expect_error([&] { train(options); }, ErrorCode::kUnwritable,
+                 "holds a model and no checkpoint");
+  }
+  EXPECT_EQ(run.model_bytes("model"), run.model_bytes("run"));
+  EXPECT_FALSE(fs::exists(directory / "model" / ".lock"));
+
+  // A tokenizer alone is none: who makes one puts the model beside it.
+  fs::remove(directory / "model" / "model.safetensors");
+  options.steps = 1;
+  EXPECT_EQ(train(options).steps, 1u);
+}
+
+TEST(Trainer, ARunThatWasBegunWithARisingRateGoesOn) {
+  const TemporaryDirectory directory;
+  const TinyRun run(directory.path());
+  TrainingOptions options = run.options("run");
+  options.steps = 5;
+  options.schedule = LearningRateSchedule::kConstant;
+  options.final_learning_rate = 0.1f;  // a constant rate has no floor
+  train(options);
+  options.schedule = LearningRateSchedule::kCosine;
+  options.steps = 7;
+  options.resume = true;
+  EXPECT_EQ(train(options).first_step, 5u);
+  EXPECT_EQ(load_training_options(options.output).final_learning_rate, 0.1f);
+}
+
 TEST(Trainer, DivergenceIsAnErrorThatKeepsTheLastCheckpoint) {
   const TemporaryDirectory directory;
   const TinyRun run(directory.path());
@@ -328,9 +523,16 @@ TEST(Trainer, DivergenceIsAnErrorThatKeepsTheLastCheckpoint) {
   options.learning_rate = 1e30f;
   options.clip_norm = 0;
   options.warmup_steps = 0;
-  expect_error([&] { train(options); }, ErrorCode::kOutOfRange, "not finite");
-  for (const fs::path& file : training::list_checkpoints(directory / "run"))
-    EXPECT_TRUE(fs::exists(file));
+  expect_error([&] { train(options); }, ErrorCode::kOutOfRange, "not finite at step 2");
+  EXPECT_EQ(training::list_checkpoints(directory / "run"),
+            std::vector{training::checkpoint_path(directory / "run", 1)});
+  // It is whole: a resumed run gets as far, from there.
+  std::vector<std::string> messages;
+  TrainingCallbacks callbacks;
+  callbacks.on_message = [&](std::string_view line) { messages.emplace_back(line); };
+  options.resume = true;
+  expect_error([&] { train(options, callbacks); }, ErrorCode::kOutOfRange, "not finite at step 2");
+  EXPECT_NE(messages.at(0).find("step_00000001"), std::string::npos) << messages[0];
 }
 
 }  // namespace

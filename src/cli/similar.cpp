@@ -20,12 +20,11 @@ struct Pair {
 class Similar : public Command {
  public:
   CommandInfo info() const override {
-    return {
-        "similar", "cosine and angle of two texts, or of one word in two contexts, per layer",
-        "A B",
-        "  glassgpt similar \" cat\" \" dog\"\n"
-        "  glassgpt similar --word bank \"He sat on the bank of the river.\" \"The bank lent him "
-        "money.\"\n"};
+    return {"similar", "cosine and angle of two texts, or of one word in two contexts, per layer",
+            "A B",
+            "  glassgpt similar \" cat\" \" dog\"\n"
+            "  glassgpt similar --word bank \"The boat lay on the river bank.\" \"They took money "
+            "from the bank.\"\n"};
   }
 
   void add_options(CLI::App& app) override {

@@ -37,9 +37,9 @@ def parse():
     return parser.parse_args()
 
 
-def table(header, rows):
+def table(header, rows, align="---:"):
     print("| " + " | ".join(header) + " |")
-    print("| --- " + "| ---: " * (len(header) - 1) + "|")
+    print("| --- " + f"| {align} " * (len(header) - 1) + "|")
     for row in rows:
         print("| " + " | ".join(f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in row) + " |")
     print()
@@ -122,7 +122,7 @@ def neighbours(options):
     for token in NEIGHBOURS_OF:
         found = json.loads(glassgpt(options, "nearest", "--json", "--top", "6", token))["nearest"]
         rows.append((token.strip(), ", ".join(f"{one['token'].strip()} {one['cosine']:.2f}" for one in found)))
-    table(("token", "nearest"), rows)
+    table(("token", "nearest"), rows, "---")
 
 
 def bank(options):

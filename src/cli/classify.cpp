@@ -108,16 +108,16 @@ class ModelComparer : public Comparer {
         sum_[c] += static_cast<double>(value);
       }
     }
+    mean_ = mean_without(nullptr);
+    examples_ = minus(values_, mean_);
   }
 
   std::vector<std::vector<double>> to_examples(const std::vector<Text>& texts) const override {
     const TextVectors vectors = text_vectors(model_, tokenizer_, kind_, texts, options_);
     std::vector<std::vector<double>> cosines(texts.size(), std::vector<double>(count_, 0.0));
-    const std::vector<double> mean = mean_without(nullptr);
-    const std::vector<float> examples = minus(values_, mean);
-    const std::vector<float> centred = minus(vectors.values, mean);
+    const std::vector<float> centred = minus(vectors.values, mean_);
     for (std::size_t r = 0; r < vectors.text_of.size(); ++r) {
-      cosines[vectors.text_of[r]] = compare(centred.data() + r * kind_.cols, examples);
+      cosines[vectors.text_of[r]] = compare(centred.data() + r * kind_.cols, examples_);
     }
     return cosines;
   }
@@ -177,8 +177,10 @@ class ModelComparer : public Comparer {
   TextVectorOptions options_;
   std::size_t count_, with_tokens_ = 0;  // examples
   std::vector<bool> has_tokens_;
-  std::vector<float> values_;  // [examples, cols]
-  std::vector<double> sum_;    // of all examples
+  std::vector<float> values_;    // [examples, cols]
+  std::vector<double> sum_;      // of all examples
+  std::vector<double> mean_;     // that texts are compared without
+  std::vector<float> examples_;  // values_ without it
   bool centred_;
 };
 

@@ -13,7 +13,7 @@ void StorageOption::add_to(CLI::App& app) {
       ->capture_default_str();
 }
 
-StorageType StorageOption::type() const {
+StorageType storage_type(std::string_view name) {
   if (name == "f16") return StorageType::kFloat16;
   if (name == "bf16") return StorageType::kBFloat16;
   return StorageType::kFloat32;

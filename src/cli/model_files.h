@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "cli/command.h"
 
@@ -16,11 +17,14 @@ inline constexpr const char* kLlmc = "llm.c";
 inline constexpr const char* kNpz = "npz";
 inline constexpr const char* kDirectory = "directory";
 
+// Of "f32", "f16" or "bf16".
+StorageType storage_type(std::string_view name);
+
 struct StorageOption {
   std::string name = "f32";
 
   void add_to(CLI::App& app);
-  StorageType type() const;
+  StorageType type() const { return storage_type(name); }
 };
 
 // What was written; the line that says so on standard error, or with --json the object on standard

@@ -9,6 +9,7 @@
 
 #include "cli/command.h"
 #include "cli/json_text.h"
+#include "cli/model_files.h"
 #include "cli/output.h"
 #include "distributed/communicator.h"
 #include "glassgpt/error.h"
@@ -220,9 +221,7 @@ class Train : public Command {
     if (schedule_ == "cosine") options.schedule = LearningRateSchedule::kCosine;
     if (schedule_ == "constant") options.schedule = LearningRateSchedule::kConstant;
     if (min_lr_option_->count() > 0) options.final_learning_rate = min_lr_;
-    if (storage_ == "f32") options.storage = StorageType::kFloat32;
-    if (storage_ == "f16") options.storage = StorageType::kFloat16;
-    if (storage_ == "bf16") options.storage = StorageType::kBFloat16;
+    if (!storage_.empty()) options.storage = storage_type(storage_);
     if (common.dtype_given) options.compute = common.compute_type();
     options.threads = common.threads;
     options.gemm = common.gemm_choice();

@@ -59,6 +59,13 @@ class VectorSink {
   // Row r is rows[r * stride .. r * stride + cols), valid during the call.
   virtual void on_rows(std::size_t kind, const float* rows, std::size_t count,
                        std::size_t stride) = 0;
+  // Where the next `count` rows of the kind shall be computed, [count, cols] one row behind the
+  // other; on_rows() follows with this address, and the room keeps what it holds until the pass
+  // ends (Observer::room). Null: nowhere in particular. Asked for rows that nothing is done to.
+  virtual float* room(std::size_t kind, std::size_t count) {
+    static_cast<void>(kind), static_cast<void>(count);
+    return nullptr;
+  }
 };
 
 struct ExtractionOptions {
@@ -83,6 +90,7 @@ class VectorExtractor : public Observer {
 
   bool wants(Stage stage, std::size_t layer) const override;
   void on_stage(const StageView& view) override;
+  float* room(Stage stage, std::size_t layer, std::size_t rows, std::size_t cols) override;
 
  private:
   struct Accumulator {
@@ -92,6 +100,8 @@ class VectorExtractor : public Observer {
     void restart() noexcept { weight = 0, tokens = 0; }
   };
 
+  bool changes_rows() const noexcept { return options_.normalize || !options_.center.empty(); }
+  bool takes_all(std::size_t rows) const;
   void hand_out_as_they_are(std::size_t kind, const StageView& view);
   void hand_out_changed(std::size_t kind, const StageView& view);
   void hand_out_pooled(std::size_t kind, const StageView& view);

@@ -56,6 +56,15 @@ class Observer {
   virtual ~Observer() = default;
   virtual bool wants(Stage stage, std::size_t layer) const = 0;
   virtual void on_stage(const StageView& view) = 0;
+  // Who keeps the rows of a wanted kEmbedding, kResidual or kFinal can have them without a copy:
+  // the pass computes them in this room, [rows, cols] one row behind the other, and on_stage() then
+  // shows it. The next block reads it, so it stays as it is until the pass ends. Null: the pass has
+  // a place of its own.
+  virtual float* room(Stage stage, std::size_t layer, std::size_t rows, std::size_t cols) {
+    static_cast<void>(stage), static_cast<void>(layer);
+    static_cast<void>(rows), static_cast<void>(cols);
+    return nullptr;
+  }
 };
 
 }  // namespace glassgpt

@@ -349,11 +349,14 @@ class Embed : public Command {
     const double seconds = seconds_now() - start;
     const EmbedCounts& counts = done.counts;
     const auto tokens = static_cast<double>(counts.tokens - from.progress.counts.tokens);
-    progress.line(fmt::format("{}: {}, {}, {} in each of {}, {} truncated, {:.2f} s, {} tokens/s",
-                              output_.empty() ? "embed" : output_, counted(counts.texts, "text"),
-                              counted(counts.tokens, "token"), counted(counts.rows, "row"),
-                              counted(arrays, "array"), counted(counts.truncated_texts, "text"),
-                              seconds, short_count(tokens / std::max(seconds, 1e-9))));
+    progress.line(
+        fmt::format("{}: {}, {}, {} in each of {}, {} truncated, {:.2f} s, {} tokens/s, "
+                    "{:.0f}% of the time in the model",
+                    output_.empty() ? "embed" : output_, counted(counts.texts, "text"),
+                    counted(counts.tokens, "token"), counted(counts.rows, "row"),
+                    counted(arrays, "array"), counted(counts.truncated_texts, "text"), seconds,
+                    short_count(tokens / std::max(seconds, 1e-9)),
+                    100 * pipeline.forward_seconds() / std::max(seconds, 1e-9)));
   }
 
   ordered_json described_options(const CommonOptions& common, const EmbedOptions& options,
@@ -427,7 +430,7 @@ class Embed : public Command {
 
   std::string layers_ = "final", taps_, unit_ = "token", pool_ = "mean", center_;
   std::string truncate_ = "error", output_, format_, out_dtype_ = "f32", plot_;
-  std::size_t stride_ = 0, batch_tokens_ = 2048, values_ = 6;
+  std::size_t stride_ = 0, batch_tokens_ = kBatchTokens, values_ = 6;
   double checkpoint_seconds_ = 10;
   bool normalize_ = false, dry_run_ = false, resume_ = false;
   CLI::Option* pool_option_ = nullptr;

@@ -56,23 +56,29 @@ std::vector<std::string> arrays_of(const ordered_json& manifest) {
 class RowBuffer {
  public:
   explicit RowBuffer(std::size_t cols) : cols_(cols) {}
+  // For the next `count` rows, which count once append() was called with this address. What was put
+  // there stays, also after clear(), until more rows are appended than there is room for.
+  float* room(std::size_t count) {
+    reserve(rows_ + count);
+    return end();
+  }
   std::size_t rows() const noexcept { return rows_; }
-  std::size_t bytes() const noexcept { return rows_ * cols_ * sizeof(float); }
   const float* data() const noexcept { return data_.get(); }
   void clear() noexcept { rows_ = 0; }
 
   void append(const float* rows, std::size_t count, std::size_t stride, int threads) {
-    reserve(rows_ + count);
-    float* const to = data_.get() + rows_ * cols_;
+    float* const to = rows == end() ? end() : room(count);
+    rows_ += count;
+    if (rows == to) return;
     for_row_ranges(count, cols_, threads, [&](std::size_t begin, std::size_t end) {
       for (std::size_t r = begin; r < end; ++r) {
         std::copy_n(rows + r * stride, cols_, to + r * cols_);
       }
     });
-    rows_ += count;
   }
 
  private:
+  float* end() const noexcept { return data_.get() + rows_ * cols_; }
   void reserve(std::size_t rows) {
     if (rows <= capacity_) return;
     rows = std::max(rows, 2 * capacity_);
@@ -119,6 +125,8 @@ class FolderWriter : public EmbedWriter {
     gathered_bytes_ += count * target_.kinds[kind].cols * sizeof(float);
     if (gathered_bytes_ >= kGatheredBytes) write_gathered();
   }
+
+  float* room(std::size_t kind, std::size_t count) override { return gathered_[kind].room(count); }
 
   void end_batch() override { write_gathered(); }
 

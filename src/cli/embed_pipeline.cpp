@@ -18,6 +18,28 @@ bool cuts_a_unit(const EmbeddedText& text, std::size_t end) {
   return unit != text.units.end() && unit->begin < end;
 }
 
+// Hands everything on, and adds up how long that takes.
+class TimedObserver : public Observer {
+ public:
+  explicit TimedObserver(Observer& observer) : observer_(observer) {}
+  bool wants(Stage stage, std::size_t layer) const override {
+    return observer_.wants(stage, layer);
+  }
+  void on_stage(const StageView& view) override {
+    const double begin = seconds_now();
+    observer_.on_stage(view);
+    seconds_ += seconds_now() - begin;
+  }
+  float* room(Stage stage, std::size_t layer, std::size_t rows, std::size_t cols) override {
+    return observer_.room(stage, layer, rows, cols);
+  }
+  double seconds() const noexcept { return seconds_; }
+
+ private:
+  Observer& observer_;
+  double seconds_ = 0;
+};
+
 [[noreturn]] void refuse_other_texts(const std::string& what) {
   throw Error(ErrorCode::kMalformed, "", what,
               "give the same texts in the same order, or run it without --resume to begin again");
@@ -84,7 +106,10 @@ void EmbedPipeline::pass() {
   throw_if_interrupted();
   if (batch_.empty()) return;
   extractor_.set_ranges(batch_.ranges());
-  model_.forward(batch_.batch(), extractor_, forward_);
+  TimedObserver observer(extractor_);
+  const double begin = seconds_now();
+  model_.forward(batch_.batch(), observer, forward_);
+  forward_seconds_ += seconds_now() - begin - observer.seconds();
   for (const RowRange& range : batch_.ranges()) {
     done_.rows += options_.unit == Unit::kToken ? range.end - range.begin : range.last ? 1 : 0;
   }

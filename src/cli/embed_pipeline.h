@@ -27,6 +27,9 @@ class EmbedPipeline {
   void skip_done(TextSource& source, const EmbedProgress& done);
   // All texts that are left.
   EmbedProgress run(TextSource& source, Progress& progress);
+  // Of run(), what the model's passes took (the first packs its weights), without what extractor
+  // and writer did meanwhile.
+  double forward_seconds() const noexcept { return forward_seconds_; }
 
  private:
   void add_windows(const EmbeddedText& text, std::size_t first);
@@ -43,7 +46,7 @@ class EmbedPipeline {
   EmbedProgress done_;
   EmbeddedText begun_;          // the text that the interrupted run had begun, if any
   bool group_is_open_ = false;  // the last row of the next pass goes on in a further pass
-  double start_ = 0;
+  double start_ = 0, forward_seconds_ = 0;
   EmbedCounts counts_at_start_;
   std::uint64_t bytes_at_start_ = 0;
   const TextSource* source_ = nullptr;

@@ -20,12 +20,16 @@ enum class Truncation { kError, kLeft, kRight, kWindow };
 // "error", "left", "right", "window".
 Truncation truncation_of(std::string_view name);
 
+// Enough that a pass is worth its threads, and few enough that rows which go to files are copied
+// from the caches: of passes four times as long, writing costs twice as much.
+inline constexpr std::size_t kBatchTokens = 512;
+
 struct EmbedOptions {
   Unit unit = Unit::kToken;
   Truncation truncation = Truncation::kError;
   std::size_t context = 0;  // of the model
   std::size_t stride = 0;   // of windows; 0: context / 2
-  std::size_t batch_tokens = 2048;
+  std::size_t batch_tokens = kBatchTokens;
   SpecialTokens special = SpecialTokens::kNone;
 };
 

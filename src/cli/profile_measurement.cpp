@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <numeric>
 #include <utility>
 
 namespace glassgpt::cli {
@@ -143,6 +144,9 @@ ProfileSummary summarize(const Measurement& measurement, const ProfileRoof& roof
   }
   summary.total.stage = TimedStage::kOther;
   summary.total.seconds = median(measurement.wall_seconds);
+  summary.mean_seconds =
+      std::accumulate(measurement.wall_seconds.begin(), measurement.wall_seconds.end(), 0.0) /
+      static_cast<double>(passes);
   summary.other_seconds = median(other);
   summary.accounted = median(accounted);
   return summary;

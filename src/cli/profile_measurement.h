@@ -55,6 +55,7 @@ struct ProfileSummary {
   std::vector<StageSummary> stages;  // in the order of the pass, without kOther
   double other_seconds = 0;          // median
   StageSummary total;                // seconds: the median pass
+  double mean_seconds = 0;           // of a pass: what a long run has, slow moments and all
   double accounted = 0;              // the stages' share of the time, median
 };
 

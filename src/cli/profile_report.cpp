@@ -65,6 +65,7 @@ ordered_json measurement_json(const Measurement& measurement, const ProfileRoof&
   return {{"gemm", measurement.gemm},
           {"passes", measurement.wall_seconds.size()},
           {"median_ms", 1e3 * summary.total.seconds},
+          {"mean_ms", 1e3 * summary.mean_seconds},
           {"accounted", summary.accounted},
           {"other_ms", 1e3 * summary.other_seconds},
           {"total", stage_json(summary.total)},

@@ -187,12 +187,31 @@ void VectorExtractor::on_stage(const StageView& view) {
     if (kinds_[i].stage != view.stage || kinds_[i].layer != view.layer) continue;
     if (options_.pooling != Pooling::kNone) {
       hand_out_pooled(i, view);
-    } else if (options_.normalize || !options_.center.empty()) {
+    } else if (changes_rows()) {
       hand_out_changed(i, view);
     } else {
       hand_out_as_they_are(i, view);
     }
   }
+}
+
+// Each row of the pass once, in their order.
+bool VectorExtractor::takes_all(std::size_t rows) const {
+  std::size_t end = 0;
+  for (const RowRange& range : ranges_) {
+    if (range.begin != end) return false;
+    end = range.end;
+  }
+  return end == rows;
+}
+
+// A second kind of the same stage gets its rows as a copy.
+float* VectorExtractor::room(Stage stage, std::size_t layer, std::size_t rows, std::size_t) {
+  if (options_.pooling != Pooling::kNone || changes_rows() || !takes_all(rows)) return nullptr;
+  const auto kind = std::find_if(kinds_.begin(), kinds_.end(), [&](const VectorKind& k) {
+    return k.stage == stage && k.layer == layer;
+  });
+  return sink_->room(static_cast<std::size_t>(kind - kinds_.begin()), rows);
 }
 
 void VectorExtractor::hand_out_as_they_are(std::size_t kind, const StageView& view) {

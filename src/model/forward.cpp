@@ -50,6 +50,8 @@ class ForwardPass {
   };
   void plan_attention();
   AttentionInput attention_input(std::size_t sequence, std::size_t k);
+  // The observer's room for the stage, if it has one.
+  float* room(Stage stage, std::size_t layer, float* own);
   void leave_out(std::size_t place, float* x) const;
   void layer_norm(const float* x, const float* weight, const float* bias, float* y, float* mean,
                   float* rstd);
@@ -84,6 +86,8 @@ class ForwardPass {
   const std::size_t rows_, width_;
   const std::size_t first_position_;  // of every sequence
   const PassShape shape_;
+  float* stream_ = nullptr;  // the residual stream that enters the next block
+  float* final_ = nullptr;
   std::vector<TokenId> positions_;              // of every row
   std::vector<AttentionTask> attention_tasks_;  // the same for all blocks
   int attention_threads_ = 1;
@@ -151,12 +155,19 @@ void ForwardPass::announce(Stage stage, std::size_t layer, const float* data, st
                        .head = 0});
 }
 
+float* ForwardPass::room(Stage stage, std::size_t layer, float* own) {
+  if (!plan_.wants(stage, layer)) return own;
+  const StageScope watching = StageScope::pause(timer_);
+  float* const room = observer_->room(stage, layer, rows_, width_);
+  return room != nullptr ? room : own;
+}
+
 void ForwardPass::tokens() { announce(Stage::kTokens, 0, nullptr, 1); }
 
 void ForwardPass::token_embedding() {
   if (!plan_.reaches(Stage::kTokenEmbedding)) return;
   const StageScope timed = time(TimedStage::kTokenEmbedding);
-  float* const x = activations_.embedding();
+  float* const x = stream_ = room(Stage::kEmbedding, 0, activations_.embedding());
   for_row_ranges(rows_, width_, options_.threads, [&](std::size_t begin, std::size_t end) {
     kernels_.embedding_gather(end - begin, width_, batch_.ids.data() + begin,
                               tensors_.token_embedding, width_, config_.embedding_scale,
@@ -175,7 +186,7 @@ void ForwardPass::embedding() {
     announce(Stage::kPosition, 0, copies, width_);
   }
   if (!plan_.reaches(Stage::kEmbedding)) return;
-  float* const x = activations_.embedding();
+  float* const x = stream_;
   for_row_ranges(rows_, width_, options_.threads, [&](std::size_t begin, std::size_t end) {
     for (std::size_t r = begin; r < end; ++r)
       kernels_.add(width_, x + r * width_, tensors_.position_embedding + positions_[r] * width_,
@@ -206,7 +217,7 @@ void ForwardPass::ln_1(std::size_t k) {
   const StageScope timed = time(TimedStage::kLn1, k);
   const BlockActivations a = activations_.block(k);
   const BlockTensors<const float>& w = tensors_.blocks[k];
-  layer_norm(a.input, w.ln_1_weight, w.ln_1_bias, a.ln_1, a.ln_1_mean, a.ln_1_rstd);
+  layer_norm(stream_, w.ln_1_weight, w.ln_1_bias, a.ln_1, a.ln_1_mean, a.ln_1_rstd);
   announce(Stage::kLn1, k, a.ln_1, width_);
 }
 
@@ -349,7 +360,7 @@ void ForwardPass::attention_out(std::size_t k) {
   const BlockActivations a = activations_.block(k);
   project_and_add(Stage::kAttentionOut, Stage::kResidualMid, k, attention_dropout(k), a.heads,
                   width_, packed_.blocks[k].attention_out, tensors_.blocks[k].attention_out_bias,
-                  a.input, a.residual_mid);
+                  stream_, a.residual_mid);
 }
 
 void ForwardPass::ln_2(std::size_t k) {
@@ -381,26 +392,26 @@ void ForwardPass::mlp_out(std::size_t k) {
   if (!plan_.reaches(Stage::kMlpOut, k)) return;
   const StageScope timed = time(TimedStage::kMlpOut, k);
   const BlockActivations a = activations_.block(k);
+  stream_ = room(Stage::kResidual, k, a.output);
   project_and_add(Stage::kMlpOut, Stage::kResidual, k, mlp_dropout(k), a.mlp_hidden,
                   config_.inner(), packed_.blocks[k].mlp_out, tensors_.blocks[k].mlp_out_bias,
-                  a.residual_mid, a.output);
+                  a.residual_mid, stream_);
 }
 
 void ForwardPass::final_norm() {
   if (!plan_.reaches(Stage::kFinal)) return;
   const StageScope timed = time(TimedStage::kFinal);
-  layer_norm(activations_.block(config_.n_layer - 1).output, tensors_.ln_f_weight,
-             tensors_.ln_f_bias, activations_.final(), activations_.final_mean(),
+  final_ = room(Stage::kFinal, 0, activations_.final());
+  layer_norm(stream_, tensors_.ln_f_weight, tensors_.ln_f_bias, final_, activations_.final_mean(),
              activations_.final_rstd());
-  announce(Stage::kFinal, 0, activations_.final(), width_);
+  announce(Stage::kFinal, 0, final_, width_);
 }
 
 void ForwardPass::logits() {
   if (!plan_.reaches(Stage::kLogits)) return;
   const StageScope timed = time(TimedStage::kLogits);
   float* const logits = activations_.watched(rows_ * config_.vocab_size);
-  kernels::linear(rows_, activations_.final(), width_, packed_.lm_head, {}, logits,
-                  config_.vocab_size, options_);
+  kernels::linear(rows_, final_, width_, packed_.lm_head, {}, logits, config_.vocab_size, options_);
   announce(Stage::kLogits, 0, logits, config_.vocab_size);
 }
 

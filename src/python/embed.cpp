@@ -90,7 +90,7 @@ std::vector<VectorKind> kinds_of(const ModelConfig& config, const std::string& l
   return kinds;
 }
 
-// Rows go straight to their place in the arrays.
+// Rows are computed in their place in the arrays, or, when something is done to them, copied there.
 class ArraySink : public VectorSink {
  public:
   ArraySink(const std::vector<VectorKind>& kinds, std::size_t rows) : next_(kinds.size()) {
@@ -103,9 +103,15 @@ class ArraySink : public VectorSink {
 
   void on_rows(std::size_t kind, const float* rows, std::size_t count,
                std::size_t stride) override {
+    if (rows == next_[kind]) {
+      next_[kind] += count * cols_[kind];
+      return;
+    }
     for (std::size_t r = 0; r < count; ++r, rows += stride)
       next_[kind] = std::copy(rows, rows + cols_[kind], next_[kind]);
   }
+
+  float* room(std::size_t kind, std::size_t) override { return next_[kind]; }
 
   py::array_t<float> release(std::size_t kind) { return arrays_[kind].release(); }
 

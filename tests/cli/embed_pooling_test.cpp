@@ -169,6 +169,35 @@ TEST(Extraction, ThreadsAndBatchesChangeNoByte) {
   }
 }
 
+TEST(Extraction, RowsAreComputedInTheSinksRoomOnlyIfItGetsAllAsTheyAre) {
+  struct Room : RowCollector {
+    using RowCollector::RowCollector;
+    float* room(std::size_t kind, std::size_t count) override {
+      EXPECT_EQ(kind, 1U);
+      EXPECT_EQ(count, 10U);
+      return floats;
+    }
+    float floats[10];
+  } sink(1);
+  const std::vector<VectorKind> kinds = {{Stage::kEmbedding, 0, "layer_00", "0", 1},
+                                         {Stage::kResidual, 0, "layer_01", "1", 1}};
+  const auto room = [&](ExtractionOptions options, const std::vector<RowRange>& ranges) {
+    VectorExtractor extractor(kinds, std::move(options), sink);
+    extractor.set_ranges(ranges);
+    return extractor.room(Stage::kResidual, 0, 10, 1);
+  };
+  EXPECT_EQ(room({}, {{0, 10}}), sink.floats);
+  EXPECT_EQ(room({}, {{0, 4}, {4, 9}, {9, 10}}), sink.floats);
+  EXPECT_EQ(room({}, {{0, 9}}), nullptr);
+  EXPECT_EQ(room({}, {{1, 10}}), nullptr);
+  EXPECT_EQ(room({}, {{0, 4}, {5, 10}}), nullptr);
+  EXPECT_EQ(room({}, {{0, 6}, {4, 10}}), nullptr);
+  EXPECT_EQ(room({}, {}), nullptr);
+  EXPECT_EQ(room({Pooling::kNone, {}, true}, {{0, 10}}), nullptr);
+  EXPECT_EQ(room({Pooling::kNone, {{1}, {1}}}, {{0, 10}}), nullptr);
+  EXPECT_EQ(room({Pooling::kMean, {}}, {{0, 10}}), nullptr);
+}
+
 TEST(Extraction, RefusesARangeWithoutRows) {
   RowCollector collector(1);
   VectorExtractor extractor({{Stage::kFinal, 0, "final", "final", 1}}, {}, collector);

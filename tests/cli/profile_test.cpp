@@ -34,6 +34,7 @@ void expect_stages(const json& profile, std::size_t layers, double tokens) {
   for (const std::string& name : kBlockStages) EXPECT_EQ(counts[name], layers) << name;
   EXPECT_EQ(counts.size(), kBlockStages.size() + 3);  // token_embedding, embedding, final
   EXPECT_GT(profile["median_ms"].get<double>(), 0);
+  EXPECT_GT(profile["mean_ms"].get<double>(), 0);
   EXPECT_GT(profile["accounted"].get<double>(), 0);
   EXPECT_LE(profile["accounted"].get<double>(), 1);
 }

@@ -71,6 +71,61 @@ TEST_P(Invariance, BytesDoNotDependOnWhatElseIsInTheBatch) {
   }
 }
 
+// Gives the pass room for some of the rows that it may be given room for.
+class Host : public Collector {
+ public:
+  Host(std::vector<Stage> stages, std::size_t every)
+      : Collector(std::move(stages)), every_(every) {}
+
+  float* room(Stage stage, std::size_t layer, std::size_t rows, std::size_t cols) override {
+    EXPECT_TRUE(wants(stage, layer)) << stage_name(stage);
+    if (asked_++ % every_ != 0) return nullptr;
+    // One float off a cache line.
+    std::vector<float>& room = rooms_[{stage, layer, 0, 0}];
+    room.assign(1 + rows * cols, -1.0F);
+    return room.data() + 1;
+  }
+
+  void on_stage(const StageView& view) override {
+    Collector::on_stage(view);
+    const auto room = rooms_.find({view.stage, view.layer, 0, 0});
+    if (room == rooms_.end()) return;
+    EXPECT_EQ(view.data, room->second.data() + 1);
+    EXPECT_EQ(view.stride, view.cols);
+  }
+
+  // What was shown is still there.
+  void expect_kept() const {
+    EXPECT_FALSE(rooms_.empty());
+    for (const auto& [key, room] : rooms_)
+      EXPECT_TRUE(same_bytes(std::span(room).subspan(1), seen.at(key).values))
+          << stage_name(std::get<Stage>(key)) << " of block " << std::get<1>(key);
+  }
+  std::size_t asked() const noexcept { return asked_; }
+
+ private:
+  std::size_t every_, asked_ = 0;
+  std::map<StageKey, std::vector<float>> rooms_;
+};
+
+TEST_P(Invariance, BytesDoNotDependOnWhereTheObserverHasThemComputed) {
+  const OwnedBatch batch = make_batch({{ids(40, 10), ids(17, 11), ids(70, 12)}});
+  const std::vector<Stage> layers = {Stage::kEmbedding, Stage::kResidual, Stage::kFinal};
+  const std::vector<Stage> more = {
+      Stage::kTokenEmbedding, Stage::kPosition, Stage::kEmbedding, Stage::kQ,
+      Stage::kMlpOut,         Stage::kResidual, Stage::kFinal};
+  for (const std::vector<Stage>& stages : {layers, more})
+    for (const std::size_t every : {1U, 2U}) {
+      Collector expected(stages);
+      test_.model.forward(batch.batch(), expected, on(1));
+      Host host(stages, every);
+      test_.model.forward(batch.batch(), host, on(2));
+      expect_same_bytes(host.seen, expected.seen);
+      host.expect_kept();
+      EXPECT_EQ(host.asked(), config().n_layer + 2);
+    }
+}
+
 TEST_P(Invariance, WatchingOneStageShowsTheBytesThatWatchingAllShows) {
   const OwnedBatch batch = make_batch({{ids(40, 10), ids(17, 11)}});
   const Seen expected = everything(batch);

@@ -97,7 +97,7 @@ class Model:
         center: Union[None, ArrayLike, Mapping[LayerKey, ArrayLike]] = None,
         truncate: str = "error",
         stride: Optional[int] = None,
-        batch_tokens: int = 2048,
+        batch_tokens: int = 512,
         special: str = "none",
         threads: int = 0,
         gemm: str = "auto",

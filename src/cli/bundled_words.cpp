@@ -1,6 +1,6 @@
 #include "cli/bundled_words.h"
 
-#include "cli/command.h"
+#include "cli/options.h"
 
 namespace glassgpt::cli {
 

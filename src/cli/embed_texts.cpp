@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "cli/command.h"
+#include "cli/options.h"
 #include "glassgpt/error.h"
 
 namespace glassgpt::cli {

@@ -3,7 +3,7 @@
 
 #include <filesystem>
 
-#include "cli/command.h"
+#include "cli/options.h"
 #include "nlohmann/json.hpp"
 
 namespace glassgpt::cli {

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "cli/command.h"
+#include "cli/options.h"
 #include "glassgpt/error.h"
 #include "io/json.h"
 #include "io/safetensors.h"

@@ -2,7 +2,7 @@
 #include <cstdint>
 #include <set>
 
-#include "cli/command.h"
+#include "cli/options.h"
 #include "kernels/dispatch.h"
 #include "tokenizer/parts.h"
 #include "tokenizer/split.h"

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "cli/command.h"
+#include "cli/options.h"
 #include "cli/output.h"
 #include "glassgpt/model.h"
 #include "glassgpt/tokenizer.h"

@@ -1,17 +1,19 @@
 // glassgpt_embed_bench: how much of the bare forward pass's speed `embed` keeps while it reads a
 // corpus and writes every layer to npy files, with checkpoints, until all is on the disk.
 //   glassgpt_embed_bench MODEL_DIR TEXT_FILE TEXTS FOLDER [THREADS [BATCH_TOKENS]]
-// The corpus is TEXTS pieces of TEXT_FILE that are cut to the model's context. After each pass of
-// embed comes a bare one over as many tokens, in sequences as long, which hands all layers to an
-// observer that does nothing with them: a shared machine's speed changes from one second to the
-// next, and so both see the same seconds. Loading and packing the model is in neither. FOLDER must
-// not be there; it holds the result afterwards.
+// The corpus is TEXTS pieces of TEXT_FILE that are cut to the model's context. The two take turns
+// of a second, for a shared machine's speed changes all the time: after embed's passes come as many
+// bare ones, over tokens of the same text in sequences as long, which hand all layers to an
+// observer that does nothing with them. What embed wrote is on the disk before its turn ends, so
+// that nothing of it falls into the bare passes' time. Loading and packing the model is in neither.
+// FOLDER must not be there; it holds the result afterwards.
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <filesystem>
-#include <random>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -34,13 +36,13 @@ namespace fs = std::filesystem;
 // The bare pass over the same number of tokens.
 class BarePass {
  public:
-  BarePass(const Model& model, const ForwardOptions& options, std::size_t tokens)
+  // `text`: ids, at least as many as the context.
+  BarePass(const Model& model, const ForwardOptions& options, std::size_t tokens,
+           std::span<const TokenId> text)
       : model_(model), options_(options) {
     const std::size_t context = model.config().n_positions;
-    std::mt19937 random(1);
     for (std::size_t i = 0; i < std::max<std::size_t>(1, tokens / context); ++i) {
-      for (std::size_t t = 0; t < context; ++t)
-        ids_.push_back(static_cast<TokenId>(random() % model.config().vocab_size));
+      ids_.insert(ids_.end(), text.begin(), text.begin() + static_cast<std::ptrdiff_t>(context));
       offsets_.push_back(ids_.size());
     }
   }
@@ -67,10 +69,14 @@ class BarePass {
   std::size_t passes_ = 0;
 };
 
-// The folder's writer, with a bare pass after each pass of embed.
+// The folder's writer, with the bare passes' turns.
 class WriterInTurns : public cli::EmbedWriter {
  public:
-  WriterInTurns(cli::EmbedWriter& writer, BarePass& bare) : writer_(writer), bare_(bare) {}
+  WriterInTurns(cli::EmbedWriter& writer, BarePass& bare, const fs::path& folder)
+      : writer_(writer), bare_(bare), folder_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY)) {}
+  WriterInTurns(const WriterInTurns&) = delete;
+  WriterInTurns& operator=(const WriterInTurns&) = delete;
+  ~WriterInTurns() override { ::close(folder_); }
 
   void add_text(cli::EmbeddedText text) override { writer_.add_text(std::move(text)); }
   void on_rows(std::size_t kind, const float* rows, std::size_t count,
@@ -81,20 +87,29 @@ class WriterInTurns : public cli::EmbedWriter {
   void end_batch() override { writer_.end_batch(); }
   void mark(const cli::EmbedProgress& progress) override {
     writer_.mark(progress);
-    bare_.run();
+    ++passes_;
+    if (cli::seconds_now() - turn_began_ < 1) return;
+    if (::syncfs(folder_) != 0) throw std::runtime_error("the file system cannot be synced");
+    for (; passes_ > 0; --passes_) bare_.run();
+    turn_began_ = cli::seconds_now();
   }
   void finish(const cli::EmbedProgress& progress) override { writer_.finish(progress); }
 
  private:
   cli::EmbedWriter& writer_;
   BarePass& bare_;
+  int folder_;
+  std::size_t passes_ = 0;
+  double turn_began_ = cli::seconds_now();
 };
 
-void write_texts(const fs::path& from, std::size_t texts, std::size_t context, const fs::path& to) {
+// Returns the first text.
+std::string write_texts(const fs::path& from, std::size_t texts, std::size_t context,
+                        const fs::path& to) {
   std::string words = io::read_file(from);
   std::ranges::replace_if(
       words, [](char c) { return c == '\n' || c == '\r'; }, ' ');
-  // Long enough for any tokenizer's context, each beginning elsewhere.
+  // Each begins elsewhere.
   const std::size_t bytes = 10 * context;
   if (words.size() < bytes)
     throw std::invalid_argument(
@@ -105,6 +120,7 @@ void write_texts(const fs::path& from, std::size_t texts, std::size_t context, c
     lines += '\n';
   }
   io::write_file(to, lines);
+  return words.substr(0, bytes);
 }
 
 void run(const fs::path& directory, const fs::path& text_file, std::size_t texts,
@@ -114,7 +130,12 @@ void run(const fs::path& directory, const fs::path& text_file, std::size_t texts
   if (fs::exists(folder)) throw std::invalid_argument(folder.string() + ": is there already");
   fs::create_directories(folder);
   const fs::path corpus = folder / "texts.txt";
-  write_texts(text_file, texts, model.config().n_positions, corpus);
+  const std::string first = write_texts(text_file, texts, model.config().n_positions, corpus);
+  const std::vector<TokenId> ids = tokenizer.encode(first);
+  if (ids.size() < model.config().n_positions)
+    throw std::invalid_argument(fmt::format("{}: {} bytes of it have {} tokens, {} are needed",
+                                            text_file.string(), first.size(), ids.size(),
+                                            model.config().n_positions));
 
   cli::EmbedOptions options;
   options.truncation = cli::Truncation::kRight;
@@ -124,15 +145,16 @@ void run(const fs::path& directory, const fs::path& text_file, std::size_t texts
   const cli::EmbedTarget target{folder.string(), kinds, false, &tokenizer, {}};
   ForwardOptions forward;
   forward.threads = threads;
-  BarePass bare(model, forward, options.batch_tokens);
+  BarePass bare(model, forward, options.batch_tokens, ids);
   bare.run();
   bare.restart();
 
   const double begin = cli::seconds_now();
   cli::FolderOptions folder_options;
   folder_options.threads = threads;
+  folder_options.checkpoint_seconds = 2;
   const cli::FolderStart start = cli::open_folder(target, folder_options);
-  WriterInTurns writer(*start.writer, bare);
+  WriterInTurns writer(*start.writer, bare, folder);
   VectorExtractor extractor(kinds, {Pooling::kNone, {}, false, threads}, writer);
   cli::EmbedPipeline pipeline(model, tokenizer, options, forward, extractor, writer);
   cli::TextSource source({.input = corpus.string()}, {}, false);
@@ -140,6 +162,8 @@ void run(const fs::path& directory, const fs::path& text_file, std::size_t texts
   const cli::EmbedProgress done = pipeline.run(source, quiet);
   const double seconds = cli::seconds_now() - begin - bare.seconds();
 
+  if (bare.seconds() == 0)
+    throw std::invalid_argument("more texts are needed: embed took less than a second");
   const double bare_speed = static_cast<double>(bare.tokens()) / bare.seconds();
   const double speed = static_cast<double>(done.counts.tokens) / seconds;
   fmt::print(

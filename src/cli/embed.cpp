@@ -347,16 +347,18 @@ class Embed : public Command {
     const bool seen = format_ == "table" && output_.empty() && ::isatty(STDOUT_FILENO) == 1;
     if (seen && done.counts.truncated_texts == 0) return;
     const double seconds = seconds_now() - start;
+    // Of a moment it would tell of packing the weights.
+    const std::string in_model = seconds < 1
+                                     ? ""
+                                     : fmt::format(", {:.0f}% of the time in the model",
+                                                   100 * pipeline.forward_seconds() / seconds);
     const EmbedCounts& counts = done.counts;
     const auto tokens = static_cast<double>(counts.tokens - from.progress.counts.tokens);
-    progress.line(
-        fmt::format("{}: {}, {}, {} in each of {}, {} truncated, {:.2f} s, {} tokens/s, "
-                    "{:.0f}% of the time in the model",
-                    output_.empty() ? "embed" : output_, counted(counts.texts, "text"),
-                    counted(counts.tokens, "token"), counted(counts.rows, "row"),
-                    counted(arrays, "array"), counted(counts.truncated_texts, "text"), seconds,
-                    short_count(tokens / std::max(seconds, 1e-9)),
-                    100 * pipeline.forward_seconds() / std::max(seconds, 1e-9)));
+    progress.line(fmt::format("{}: {}, {}, {} in each of {}, {} truncated, {:.2f} s, {} tokens/s{}",
+                              output_.empty() ? "embed" : output_, counted(counts.texts, "text"),
+                              counted(counts.tokens, "token"), counted(counts.rows, "row"),
+                              counted(arrays, "array"), counted(counts.truncated_texts, "text"),
+                              seconds, short_count(tokens / std::max(seconds, 1e-9)), in_model));
   }
 
   ordered_json described_options(const CommonOptions& common, const EmbedOptions& options,

@@ -56,20 +56,23 @@ std::vector<std::string> arrays_of(const ordered_json& manifest) {
 class RowBuffer {
  public:
   explicit RowBuffer(std::size_t cols) : cols_(cols) {}
-  // For the next `count` rows, which count once append() was called with this address. What was put
-  // there stays, also after clear(), until more rows are appended than there is room for.
+  // For the next `count` rows; append() follows with this address. What was put there stays, also
+  // after clear(), until more rows are appended than there is room for.
   float* room(std::size_t count) {
     reserve(rows_ + count);
-    return end();
+    return promised_ = end();
   }
   std::size_t rows() const noexcept { return rows_; }
   const float* data() const noexcept { return data_.get(); }
   void clear() noexcept { rows_ = 0; }
 
   void append(const float* rows, std::size_t count, std::size_t stride, int threads) {
-    float* const to = rows == end() ? end() : room(count);
+    const bool there = promised_ != nullptr && rows == promised_ && promised_ == end();
+    promised_ = nullptr;
+    if (!there) reserve(rows_ + count);
+    float* const to = end();
     rows_ += count;
-    if (rows == to) return;
+    if (there) return;
     for_row_ranges(count, cols_, threads, [&](std::size_t begin, std::size_t end) {
       for (std::size_t r = begin; r < end; ++r) {
         std::copy_n(rows + r * stride, cols_, to + r * cols_);
@@ -90,6 +93,7 @@ class RowBuffer {
 
   std::size_t cols_, rows_ = 0, capacity_ = 0;
   std::unique_ptr<float[]> data_;
+  float* promised_ = nullptr;  // the room whose rows are still to come
 };
 
 // Written as the rows come: memory does not grow with the corpus. Rows are gathered until they are

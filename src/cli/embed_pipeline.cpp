@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "cli/embed_journal.h"
 #include "glassgpt/error.h"
@@ -31,7 +32,10 @@ class TimedObserver : public Observer {
     seconds_ += seconds_now() - begin;
   }
   float* room(Stage stage, std::size_t layer, std::size_t rows, std::size_t cols) override {
-    return observer_.room(stage, layer, rows, cols);
+    const double begin = seconds_now();
+    float* const room = observer_.room(stage, layer, rows, cols);
+    seconds_ += seconds_now() - begin;
+    return room;
   }
   double seconds() const noexcept { return seconds_; }
 
@@ -50,7 +54,7 @@ class TimedObserver : public Observer {
 EmbedProgress EmbedPipeline::run(TextSource& source, Progress& progress) {
   source_ = &source;
   progress_ = &progress;
-  counts_at_start_ = done_.counts;
+  texts_at_start_ = done_.counts.texts;
   bytes_at_start_ = source.bytes_read();
   start_ = seconds_now();
   if (done_.windows > 0) add_windows(begun_, done_.windows);
@@ -90,6 +94,7 @@ void EmbedPipeline::skip_done(TextSource& source, const EmbedProgress& done) {
 
 void EmbedPipeline::add_windows(const EmbeddedText& text, std::size_t first) {
   const std::vector<Window> windows = windows_of(text.ids.size(), options_);
+  if (first < windows.size()) tokens_read_ += text.ids.size() - windows[first].keep;
   for (std::size_t w = first; w < windows.size(); ++w) {
     if (!batch_.fits(windows[w].end - windows[w].begin, options_.batch_tokens)) {
       done_.windows = w;
@@ -97,6 +102,7 @@ void EmbedPipeline::add_windows(const EmbeddedText& text, std::size_t first) {
       pass();
     }
     batch_.add(text, windows[w]);
+    tokens_waiting_ += windows[w].end - windows[w].keep;
   }
   done_.windows = 0;
   group_is_open_ = false;
@@ -114,6 +120,7 @@ void EmbedPipeline::pass() {
     done_.rows += options_.unit == Unit::kToken ? range.end - range.begin : range.last ? 1 : 0;
   }
   batch_.clear();
+  tokens_done_ += std::exchange(tokens_waiting_, 0);
   writer_.end_batch();
   if (!group_is_open_) writer_.mark(done_);
   show();
@@ -123,18 +130,20 @@ void EmbedPipeline::show() const {
   if (!progress_->due()) return;
   const double seconds = std::max(1e-9, seconds_now() - start_);
   std::string left;
-  if (source_->bytes_total() > bytes_at_start_ && source_->bytes_read() > bytes_at_start_) {
-    const double share = static_cast<double>(source_->bytes_read() - bytes_at_start_) /
-                         static_cast<double>(source_->bytes_total() - bytes_at_start_);
-    left = fmt::format(", {} left", clock_time(seconds * (1 - share) / share));
+  if (source_->bytes_total() > bytes_at_start_ && tokens_done_ > 0) {
+    // Of the texts that were read, the last may be long and hardly begun.
+    const double read = static_cast<double>(source_->bytes_read() - bytes_at_start_) /
+                        static_cast<double>(source_->bytes_total() - bytes_at_start_);
+    const double share =
+        read * static_cast<double>(tokens_done_) / static_cast<double>(tokens_read_);
+    if (share > 0) left = fmt::format(", {} left", clock_time(seconds * (1 - share) / share));
   }
-  const auto rate = [&](std::uint64_t now, std::uint64_t before) {
-    return short_count(static_cast<double>(now - before) / seconds);
+  const auto rate = [&](std::uint64_t count) {
+    return short_count(static_cast<double>(count) / seconds);
   };
-  progress_->update(fmt::format("embedding: {} texts, {} texts/s, {} tokens/s{}",
-                                done_.counts.texts,
-                                rate(done_.counts.texts, counts_at_start_.texts),
-                                rate(done_.counts.tokens, counts_at_start_.tokens), left));
+  progress_->update(
+      fmt::format("embedding: {}, {} texts/s, {} tokens/s{}", counted(done_.counts.texts, "text"),
+                  rate(done_.counts.texts - texts_at_start_), rate(tokens_done_), left));
 }
 
 void check_same_texts(TextSource& source, const EmbedProgress& finished,

@@ -47,8 +47,11 @@ class EmbedPipeline {
   EmbeddedText begun_;          // the text that the interrupted run had begun, if any
   bool group_is_open_ = false;  // the last row of the next pass goes on in a further pass
   double start_ = 0, forward_seconds_ = 0;
-  EmbedCounts counts_at_start_;
+  std::uint64_t texts_at_start_ = 0;
   std::uint64_t bytes_at_start_ = 0;
+  // Of this run, each once: tokens of the texts so far, of those in the batch, and of those that
+  // passes are done with.
+  std::uint64_t tokens_read_ = 0, tokens_waiting_ = 0, tokens_done_ = 0;
   const TextSource* source_ = nullptr;
   Progress* progress_ = nullptr;
 };

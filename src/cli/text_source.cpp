@@ -133,7 +133,7 @@ bool TextSource::read_block() {
   buffer_.resize(size + kBlockBytes);
   const std::size_t got = read_some(descriptor_, name_, buffer_.data() + size, kBlockBytes);
   buffer_.resize(size + got);
-  bytes_read_ += got;
+  bytes_fetched_ += got;
   at_end_ = got == 0;
   return !at_end_;
 }
@@ -153,7 +153,7 @@ bool TextSource::is_wanted(std::uint64_t begin) {
 }
 
 bool TextSource::next_line(std::string& line) {
-  line_begin_ = bytes_read_ - (buffer_.size() - begin_);
+  line_begin_ = bytes_read();
   std::size_t searched = begin_;
   std::size_t end;
   while ((end = buffer_.find('\n', searched)) == std::string::npos) {
@@ -251,7 +251,7 @@ bool TextSource::next(Text& text) {
   if (format_ == Format::kWhole) {
     if (index_ > 0 || !is_wanted(0)) return false;
     text.bytes = read_rest(descriptor_, name_, {});
-    bytes_read_ = text.bytes.size();
+    bytes_fetched_ = text.bytes.size();
     text.where = name_;
   } else {
     for (;; ++index_) {

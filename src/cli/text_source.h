@@ -49,7 +49,9 @@ class TextSource {
   // Where in the input the last text began.
   std::uint64_t text_begin() const noexcept { return text_begin_; }
 
-  std::uint64_t bytes_read() const noexcept { return bytes_read_; }
+  std::uint64_t bytes_read() const noexcept {  // of the texts so far
+    return bytes_fetched_ - (buffer_.size() - begin_);
+  }
   std::uint64_t bytes_total() const noexcept { return bytes_total_; }  // 0: not known
 
  private:
@@ -70,7 +72,7 @@ class TextSource {
   std::string buffer_;
   std::size_t begin_ = 0;
   bool at_end_ = false;
-  std::uint64_t index_ = 0, line_ = 0, bytes_read_ = 0, bytes_total_ = 0;
+  std::uint64_t index_ = 0, line_ = 0, bytes_fetched_ = 0, bytes_total_ = 0;
   std::uint64_t line_begin_ = 0, text_begin_ = 0;
   bool restricted_ = false;
   std::deque<Stretch> stretches_;  // those not yet passed

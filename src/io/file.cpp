@@ -244,7 +244,10 @@ void make_directories(const std::filesystem::path& directory) {
   }
   if (error) {
     throw Error(ErrorCode::kUnwritable, directory.string(),
-                "the directory cannot be made: " + error.message());
+                "the directory cannot be made: " + error.message(),
+                error == std::errc::not_a_directory || error == std::errc::file_exists
+                    ? "a file is in the way: name another directory"
+                    : "");
   }
 }
 

@@ -211,6 +211,7 @@ float* VectorExtractor::room(Stage stage, std::size_t layer, std::size_t rows, s
   const auto kind = std::find_if(kinds_.begin(), kinds_.end(), [&](const VectorKind& k) {
     return k.stage == stage && k.layer == layer;
   });
+  if (kind == kinds_.end()) return nullptr;
   return sink_->room(static_cast<std::size_t>(kind - kinds_.begin()), rows);
 }
 

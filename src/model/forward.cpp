@@ -156,7 +156,7 @@ void ForwardPass::announce(Stage stage, std::size_t layer, const float* data, st
 }
 
 float* ForwardPass::room(Stage stage, std::size_t layer, float* own) {
-  if (!plan_.wants(stage, layer)) return own;
+  if (!plan_.wants(stage, layer) || activations_.keeps_all()) return own;
   const StageScope watching = StageScope::pause(timer_);
   float* const room = observer_->room(stage, layer, rows_, width_);
   return room != nullptr ? room : own;

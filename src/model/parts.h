@@ -104,8 +104,9 @@ struct PackedWeights {
 };
 
 // What a pass writes. keep == kOneBlock: all blocks share one set, and the residual stream is
-// updated in place (inference). kAllBlocks: each block has its own, which the backward pass reads.
-// Buffers grow on demand and are kept for the next pass.
+// updated in place (inference), or goes where the observer has room for it. kAllBlocks: each block
+// has its own, which the backward pass reads. Buffers grow on demand and are kept for the next
+// pass.
 struct BlockActivations {
   float* input;  // [rows, C] the residual stream that enters (the previous block's output)
   float *ln_1, *ln_1_mean, *ln_1_rstd;  // [rows, C], [rows], [rows]
@@ -124,6 +125,7 @@ enum class KeepActivations { kOneBlock, kAllBlocks };
 class Activations {
  public:
   Activations(const ModelConfig& config, KeepActivations keep);
+  bool keeps_all() const noexcept { return keep_ == KeepActivations::kAllBlocks; }
   void reserve(std::size_t rows);
   float* embedding() noexcept;  // [rows, C]: input of block 0
   BlockActivations block(std::size_t k) noexcept;
@@ -148,7 +150,6 @@ class Activations {
     std::vector<float> storage_;
   };
 
-  bool keeps_all() const noexcept { return keep_ == KeepActivations::kAllBlocks; }
   std::size_t floats_per_block() const noexcept;
 
   ModelConfig config_;
@@ -163,6 +164,7 @@ class Activations {
 // `activations` and nobody is told (training). With a cache the batch is one sequence that
 // continues it: positions go on, and every block's keys and values are added to it. A timer is told
 // which stage runs. Dropout is for training.
+// An observer's room is not used where all activations are kept: the backward pass reads them.
 void run_forward(const ModelConfig& config, const ModelTensors<const float>& tensors,
                  const PackedWeights& packed, const Batch& batch, Activations& activations,
                  Observer* observer, const kernels::GemmOptions& options,

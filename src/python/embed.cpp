@@ -93,7 +93,8 @@ std::vector<VectorKind> kinds_of(const ModelConfig& config, const std::string& l
 // Rows are computed in their place in the arrays, or, when something is done to them, copied there.
 class ArraySink : public VectorSink {
  public:
-  ArraySink(const std::vector<VectorKind>& kinds, std::size_t rows) : next_(kinds.size()) {
+  ArraySink(const std::vector<VectorKind>& kinds, std::size_t rows)
+      : next_(kinds.size()), promised_(kinds.size()) {
     for (std::size_t k = 0; k < kinds.size(); ++k) {
       arrays_.emplace_back(std::vector<std::size_t>{rows, kinds[k].cols});
       cols_.push_back(kinds[k].cols);
@@ -103,7 +104,7 @@ class ArraySink : public VectorSink {
 
   void on_rows(std::size_t kind, const float* rows, std::size_t count,
                std::size_t stride) override {
-    if (rows == next_[kind]) {
+    if (std::exchange(promised_[kind], 0) != 0 && rows == next_[kind]) {
       next_[kind] += count * cols_[kind];
       return;
     }
@@ -111,7 +112,10 @@ class ArraySink : public VectorSink {
       next_[kind] = std::copy(rows, rows + cols_[kind], next_[kind]);
   }
 
-  float* room(std::size_t kind, std::size_t) override { return next_[kind]; }
+  float* room(std::size_t kind, std::size_t) override {
+    promised_[kind] = 1;
+    return next_[kind];
+  }
 
   py::array_t<float> release(std::size_t kind) { return arrays_[kind].release(); }
 
@@ -119,6 +123,7 @@ class ArraySink : public VectorSink {
   std::vector<FloatArray> arrays_;
   std::vector<std::size_t> cols_;
   std::vector<float*> next_;
+  std::vector<char> promised_;  // per kind: rows will come that are in their place
 };
 
 // Ctrl-C in Python's main thread. Holds the interpreter only as long as it looks.

@@ -55,6 +55,8 @@ def test_what_is_no_text_is_a_type_error(model):
     for texts, message in ((["a", 3.5], "text 1 is float"), ([None], "text 0 is NoneType"), ([["a"]], "text 0 is list")):
         with pytest.raises(TypeError, match=message):
             model.embed(texts)
+    with pytest.raises(TypeError, match="texts is a mapping"):
+        model.embed({"a": "b"})
     with pytest.raises(TypeError, match="layers has True"):
         model.embed("a", layers=[True])
     with pytest.raises(UnicodeEncodeError):

@@ -209,6 +209,8 @@ def _text_bytes(text: object, what: str) -> bytes:
 def _all_bytes(texts: Union[Text, Iterable[Text]]) -> List[bytes]:
     if isinstance(texts, (str, bytes)):
         texts = [texts]
+    if isinstance(texts, Mapping):
+        raise TypeError("texts is a mapping: give its texts, as in list(texts.values())")
     return [_text_bytes(text, f"text {i}") for i, text in enumerate(texts)]
 
 

@@ -166,7 +166,7 @@ class Vectors(Mapping[LayerKey, NDArray[np.float32]]):
 
     def __repr__(self) -> str:
         shapes = ", ".join(f"{key!r}: {list(array.shape)}" for key, array in self._arrays.items())
-        return f"<glassgpt.Vectors of {self.texts.n_rows} texts: {shapes}>"
+        return f"<glassgpt.Vectors of {self.texts.n_rows} text{'' if self.texts.n_rows == 1 else 's'}: {shapes}>"
 
     def _repr_html_(self) -> str:
         rows = [[key, array.shape[0], array.shape[1], array.dtype] for key, array in self._arrays.items()]

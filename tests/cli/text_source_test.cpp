@@ -1,0 +1,29 @@
+// Reading texts, where no command shows it: what the time left is told by.
+#include "cli/text_source.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+namespace glassgpt::cli {
+namespace {
+
+TEST(TextSource, BytesReadEndWithTheLastTextThatWasHandedOut) {
+  const std::filesystem::path file =
+      std::filesystem::path(::testing::TempDir()) / "text_source_test.txt";
+  std::ofstream(file, std::ios::binary) << "ab\ncd\r\n\n" << std::string(600000, 'x') << "\nlast";
+  TextSource source({.input = file.string()}, {}, false);
+  EXPECT_EQ(source.bytes_total(), 600013U);
+  Text text;
+  for (const std::uint64_t end : {3U, 7U, 8U, 600009U, 600013U}) {
+    ASSERT_TRUE(source.next(text));
+    EXPECT_EQ(source.bytes_read(), end);
+  }
+  EXPECT_FALSE(source.next(text));
+  EXPECT_EQ(source.bytes_read(), source.bytes_total());
+  std::filesystem::remove(file);
+}
+
+}  // namespace
+}  // namespace glassgpt::cli

@@ -20,8 +20,8 @@ enum class Truncation { kError, kLeft, kRight, kWindow };
 // "error", "left", "right", "window".
 Truncation truncation_of(std::string_view name);
 
-// Enough that a pass is worth its threads, and few enough that rows which go to files are copied
-// from the caches: of passes four times as long, writing costs twice as much.
+// Enough that a pass is worth its threads; passes four times as long are no faster and need four
+// times the memory.
 inline constexpr std::size_t kBatchTokens = 512;
 
 struct EmbedOptions {

@@ -196,8 +196,7 @@ std::string run_peer(const std::string& arguments) {
 
 TEST_F(Exchange, TheGenuineGgufPackageReadsWhatWeWrite) {
   if (gguf_python() == nullptr) {
-    GTEST_SKIP() << "set GLASSGPT_GGUF_PYTHON to a Python with the package gguf, or run "
-                    "scripts/test_gguf.sh";
+    GTEST_SKIP() << "Debian has no package gguf: scripts/test_gguf.sh gets PyPI's and runs this";
   }
   output_of({"export", "-q", "--to", "gguf", "-o", path("file.gguf")});
   EXPECT_EQ(run_peer("check " + path("plain") + " " + path("file.gguf")), "");
@@ -205,8 +204,7 @@ TEST_F(Exchange, TheGenuineGgufPackageReadsWhatWeWrite) {
 
 TEST_F(Exchange, WeReadWhatTheGenuineGgufPackageWrites) {
   if (gguf_python() == nullptr) {
-    GTEST_SKIP() << "set GLASSGPT_GGUF_PYTHON to a Python with the package gguf, or run "
-                    "scripts/test_gguf.sh";
+    GTEST_SKIP() << "Debian has no package gguf: scripts/test_gguf.sh gets PyPI's and runs this";
   }
   ASSERT_EQ(run_peer("write " + path("plain") + " " + path("file.gguf")), "");
   output_of({"import", "-q", path("file.gguf"), "-o", path("back")});

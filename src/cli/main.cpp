@@ -182,7 +182,7 @@ int report(int code, const std::string& message) {
   if (launch.size > 1) {
     // Its turn may never come: the launcher ends this process once another has failed.
     std::signal(SIGTERM, SIG_DFL);
-    distributed::wait_for_turn_to_fail(launch, interrupted());
+    if (!distributed::speaks_of_failure(launch, interrupted())) return code;
     char host[256] = {};
     ::gethostname(host, sizeof host - 1);
     if (launch.rank > 0) where = fmt::format("process {} on {}: ", launch.rank, host);

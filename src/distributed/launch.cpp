@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
-#include <thread>
 
 #include "distributed/session.h"
 
@@ -36,10 +35,12 @@ Launch launched_as() noexcept {
   return {};
 }
 
-void wait_for_turn_to_fail(const Launch& launch, bool told_to_end) noexcept {
+std::chrono::milliseconds wait_before_speaking(const Launch& launch, bool told_to_end) noexcept {
   using namespace std::chrono_literals;
-  // Open MPI kills a second after SIGTERM.
-  std::this_thread::sleep_for(500ms * std::min(launch.rank, 4) + (told_to_end ? 1500ms : 0ms));
+  // Long for the first step, in which rank 0 speaks if all fail alike; the steps between the others
+  // only order them. Open MPI kills a second after SIGTERM.
+  return (launch.rank == 0 ? 0ms : 480ms + 20ms * std::min(launch.rank, 200)) +
+         (told_to_end ? 1500ms : 0ms);
 }
 
 }  // namespace glassgpt::distributed

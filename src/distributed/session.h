@@ -1,6 +1,7 @@
 // This process as one of those that a launcher (mpirun, srun) started together.
 #pragma once
 
+#include <chrono>
 #include <memory>
 
 #include "distributed/communicator.h"
@@ -38,9 +39,14 @@ class Session {
   std::unique_ptr<Communicator> ranks_;
 };
 
-// Where all processes fail alike one message is enough: returns at once on rank 0, and late enough
-// on the others that rank 0 has ended them before. A process that was told to end (SIGTERM) waits
-// for longer than launchers wait before they kill: most often another one has failed, and said so.
-void wait_for_turn_to_fail(const Launch& launch, bool told_to_end) noexcept;
+// Where all processes fail alike one message is enough. Whether this process, which fails, is the
+// one that says why: true at once on rank 0, and on another after a wait in which no other said
+// that it does; false after a longer one in which nobody ended this process, though another speaks.
+// A process that was told to end (SIGTERM) waits for longer than launchers wait before they kill:
+// most often another one has failed. Call it once.
+bool speaks_of_failure(const Launch& launch, bool told_to_end) noexcept;
+
+// How long a failing process leaves the word to the others.
+std::chrono::milliseconds wait_before_speaking(const Launch& launch, bool told_to_end) noexcept;
 
 }  // namespace glassgpt::distributed

@@ -14,7 +14,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int kTag = 1;
+constexpr int kTag = 1, kFailureTag = 2;
 // MPI counts in int: longer messages go in parts.
 constexpr std::size_t kLongestPart = std::size_t{1} << 30;
 // How long a wait keeps asking without a pause. After that it leaves the core to others, who may be
@@ -179,6 +179,45 @@ void Session::abort(int code) noexcept {
   int started = 0;
   MPI_Initialized(&started);
   if (started != 0) MPI_Abort(MPI_COMM_WORLD, code);
+}
+
+// The time alone would not do: on a busy machine the launcher can need longer than any wait to end
+// the others. So whoever speaks tells them first.
+bool speaks_of_failure(const Launch& launch, bool told_to_end) noexcept {
+  using namespace std::chrono_literals;
+  const Clock::time_point turn = Clock::now() + wait_before_speaking(launch, told_to_end);
+  int started = 0;
+  MPI_Initialized(&started);
+  if (started == 0) {
+    std::this_thread::sleep_until(turn);
+    return true;
+  }
+  int another_speaks = 0;
+  do {
+    MPI_Iprobe(MPI_ANY_SOURCE, kFailureTag, MPI_COMM_WORLD, &another_speaks, MPI_STATUS_IGNORE);
+    if (another_speaks != 0) {
+      // It ends this process by MPI_Abort; if it cannot, this one must end all the same.
+      std::this_thread::sleep_for(20s);
+      return false;
+    }
+    std::this_thread::sleep_for(std::min<Clock::duration>(1ms, turn - Clock::now()));
+  } while (Clock::now() < turn);
+
+  std::vector<MPI_Request> notices;
+  for (int rank = 0; rank < launch.size; ++rank) {
+    if (rank == launch.rank) continue;
+    notices.emplace_back(MPI_REQUEST_NULL);
+    MPI_Isend(nullptr, 0, MPI_BYTE, rank, kFailureTag, MPI_COMM_WORLD, &notices.back());
+  }
+  // A process that is gone takes no notice.
+  int sent = 0;
+  for (const auto end = Clock::now() + 100ms; sent == 0 && Clock::now() < end;) {
+    if (MPI_Testall(static_cast<int>(notices.size()), notices.data(), &sent, MPI_STATUSES_IGNORE) !=
+        MPI_SUCCESS)
+      break;
+    if (sent == 0) std::this_thread::sleep_for(kPause);
+  }
+  return true;
 }
 
 }  // namespace glassgpt::distributed

@@ -300,6 +300,25 @@ TEST_F(Mpirun, ACommonMistakeIsReportedOnce) {
   expect_one_error(ranks(2, "train -o x --nonsense"), "--nonsense");
 }
 
+// The launcher of a busy machine can take seconds to end the others after the first has failed;
+// here it is stopped for two.
+TEST_F(Mpirun, OneSpeaksThoughTheLauncherIsSlow) {
+  const auto stop_launcher = [this](pid_t group) {
+    const auto end = Clock::now() + std::chrono::seconds(60);
+    while ((!exists("ranks.err") || read("ranks.err").empty()) && Clock::now() < end)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    // timeout leads a group of its own, with mpirun and without the ranks.
+    ::kill(-group, SIGSTOP);
+    std::this_thread::sleep_for(std::chrono::seconds(2));
+    ::kill(-group, SIGCONT);
+  };
+  mpirun("-n 3 sh -c 'exec \"$0\" info 2>>ranks.err' PROGRAM", stop_launcher);
+  const std::string said = read("ranks.err");
+  const auto lines = std::count(said.begin(), said.end(), '\n');
+  EXPECT_EQ(lines, 1) << said;
+  EXPECT_NE(said.find("info is the work of one process"), std::string::npos) << said;
+}
+
 TEST_F(Mpirun, HelpIsPrintedOnce) {
   const Ended ended = ranks(2, "--version");
   EXPECT_EQ(ended.code, 0);

@@ -22,6 +22,8 @@ constexpr std::size_t kMaxTransfer = std::size_t{1} << 28;
 
 std::string reason(int error) { return std::generic_category().message(error); }
 
+std::string in_proc(int descriptor) { return "/proc/self/fd/" + std::to_string(descriptor); }
+
 class Descriptor {
  public:
   explicit Descriptor(int value) noexcept : value_(value) {}
@@ -142,19 +144,40 @@ void AtomicFile::open_temporary() {
     if (!error) target = resolved;
   }
   file_ = target;
+  temporary_ = true;
+  // Without a name, so that a process that is killed leaves nothing behind.
+  descriptor_ = ::open(parent().c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
+  if (descriptor_ >= 0) {
+    if (::access(in_proc(descriptor_).c_str(), F_OK) == 0) return;
+    ::close(descriptor_);
+  }
+  // A file system that has no such files, or a machine without /proc, by which they get a name.
+  const int reason_number = take_name([this](const char* name) {
+    descriptor_ = ::open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    return descriptor_ >= 0;
+  });
+  if (reason_number != 0) fail(reason_number);
+}
+
+// Calls make(name) with names beside the file until one was not yet taken; then it is name_.
+// Returns the reason if none can be made.
+template <class Make>
+int AtomicFile::take_name(const Make& make) {
   static std::atomic<unsigned> counter{0};
   constexpr int kAttempts = 100;  // names of a killed process with the same id may lie around
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    const std::string name = ".glassgpt-" + std::to_string(::getpid()) + "-" +
-                             std::to_string(counter.fetch_add(1)) + ".tmp";
-    temporary_ = file_.parent_path() / name;
-    descriptor_ = ::open(temporary_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (descriptor_ >= 0) return;
+    name_ = parent() / (".glassgpt-" + std::to_string(::getpid()) + "-" +
+                        std::to_string(counter.fetch_add(1)) + ".tmp");
+    if (make(name_.c_str())) return 0;
     if (errno != EEXIST) break;
   }
-  const int reason_number = errno;
-  temporary_.clear();
-  fail(reason_number);
+  const int error = errno;
+  name_.clear();
+  return error;
+}
+
+std::filesystem::path AtomicFile::parent() const {
+  return file_.has_parent_path() ? file_.parent_path() : std::filesystem::path(".");
 }
 
 AtomicFile::~AtomicFile() { discard(); }
@@ -162,8 +185,8 @@ AtomicFile::~AtomicFile() { discard(); }
 void AtomicFile::discard() noexcept {
   if (descriptor_ >= 0) ::close(descriptor_);
   descriptor_ = -1;
-  if (!temporary_.empty()) ::unlink(temporary_.c_str());
-  temporary_.clear();
+  if (!name_.empty()) ::unlink(name_.c_str());
+  name_.clear();
 }
 
 void AtomicFile::fail(int error) {
@@ -193,7 +216,8 @@ void AtomicFile::flush() {
 void AtomicFile::write_now(const char* data, std::size_t bytes) {
   while (bytes != 0) {
     const ssize_t put = ::write(descriptor_, data, std::min(bytes, kMaxTransfer));
-    if (put < 0 && errno == EINTR) continue;
+    // What is written through may wait for a reader, and a signal ends that.
+    if (put < 0 && errno == EINTR && temporary_) continue;
     if (put < 0) fail(errno);
     data += put;
     bytes -= static_cast<std::size_t>(put);
@@ -217,14 +241,20 @@ void AtomicFile::commit() {
   if (descriptor_ < 0) fail(EBADF);
   flush();
   if (!sync(descriptor_)) fail(errno);
+  if (temporary_ && name_.empty()) {
+    const int error = take_name([this](const char* name) {
+      return ::linkat(AT_FDCWD, in_proc(descriptor_).c_str(), AT_FDCWD, name, AT_SYMLINK_FOLLOW) ==
+             0;
+    });
+    if (error != 0) fail(error);
+  }
   // Some file systems report a full disk only now.
   const int closed = ::close(std::exchange(descriptor_, -1));
   if (closed != 0) fail(errno);
-  if (temporary_.empty()) return;
-  if (::rename(temporary_.c_str(), file_.c_str()) != 0) fail(errno);
-  temporary_.clear();
-  const auto parent = file_.has_parent_path() ? file_.parent_path() : std::filesystem::path(".");
-  const Descriptor directory(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!temporary_) return;
+  if (::rename(name_.c_str(), file_.c_str()) != 0) fail(errno);
+  name_.clear();
+  const Descriptor directory(::open(parent().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   // A directory that one may write to but not read cannot be synced; the file itself is safe on
   // disk.
   if (directory.get() >= 0 && !sync(directory.get())) fail(errno);

@@ -33,8 +33,9 @@ class MappedFile {
 };
 
 // Writes to a temporary file beside `file`; commit() syncs it, renames it into place and syncs the
-// directory. Without commit() nothing is left behind. Throws Error (kUnwritable) naming the file
-// and the system's reason. A symbolic link keeps pointing where it does: the file behind it is
+// directory. Without commit() nothing is left behind, nor by a process that is killed, where the
+// file system knows files without a name (Linux's O_TMPFILE). Throws Error (kUnwritable) naming the
+// file and the system's reason. A symbolic link keeps pointing where it does: the file behind it is
 // replaced. What is not a regular file (a pipe, /dev/stdout) is written through as it comes. Not
 // for several threads.
 class AtomicFile {
@@ -56,7 +57,13 @@ class AtomicFile {
   [[noreturn]] void fail(int error);
   void discard() noexcept;
 
-  std::filesystem::path file_, temporary_;  // temporary_ is empty where the file is written through
+  template <class Make>
+  int take_name(const Make& make);
+  std::filesystem::path parent() const;
+
+  std::filesystem::path file_;
+  bool temporary_ = false;      // else the file is written through
+  std::filesystem::path name_;  // of the temporary file, while it has one
   int descriptor_ = -1;
   std::string buffer_;
 };

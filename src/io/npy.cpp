@@ -205,12 +205,29 @@ std::string npy_header(NpyType type, std::span<const std::uint64_t> shape) {
   return header + text;
 }
 
-NpyWriter::NpyWriter(std::filesystem::path file, std::uint64_t cols, NpyType type,
+namespace {
+
+// Of a file that is there already, as its writer was told.
+std::uint64_t kept_bytes(const std::filesystem::path& file, std::uint64_t rows, std::uint64_t cols,
+                         NpyType type) {
+  std::uint64_t values = 0, bytes = 0;
+  if (__builtin_mul_overflow(rows, cols, &values) ||
+      __builtin_mul_overflow(values, element_bytes(type), &bytes) ||
+      __builtin_add_overflow(bytes, kLeastHeader, &bytes)) {
+    throw Error(ErrorCode::kMalformed, file.string(),
+                "cannot have " + std::to_string(rows) + " rows", "run it again without --resume");
+  }
+  return rows == 0 ? 0 : bytes;
+}
+
+}  // namespace
+
+NpyWriter::NpyWriter(const std::filesystem::path& file, std::uint64_t cols, NpyType type,
                      std::uint64_t kept_rows)
     : cols_(cols),
       type_(type),
       rows_(kept_rows),
-      file_(std::move(file), kept_rows > 0 ? bytes_of(kept_rows) : 0) {
+      file_(file, kept_bytes(file, kept_rows, cols, type)) {
   if (kept_rows == 0) {
     const std::uint64_t shape[] = {0, cols};
     file_.write(npy_header(type, shape));

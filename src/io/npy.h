@@ -25,7 +25,7 @@ class NpyWriter {
  public:
   // Goes on after the first `kept_rows` rows of FILE.part. Throws Error (kMalformed) if it has
   // fewer.
-  NpyWriter(std::filesystem::path file, std::uint64_t cols, NpyType type = NpyType::kFloat32,
+  NpyWriter(const std::filesystem::path& file, std::uint64_t cols, NpyType type = NpyType::kFloat32,
             std::uint64_t kept_rows = 0);
   // Row r is rows[r * stride .. r * stride + cols). float16 rounds to nearest even, beyond 65504 to
   // infinity.

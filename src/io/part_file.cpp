@@ -28,7 +28,12 @@ PartFile::PartFile(std::filesystem::path file, std::uint64_t keep)
   if (::stat(file_.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) fail(EISDIR);
   descriptor_ = ::open(part_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   if (descriptor_ < 0) fail(errno);
-  if (::fstat(descriptor_, &status) != 0) fail(errno);
+  const auto close_and_fail = [&] {
+    const int error = errno;
+    ::close(descriptor_);
+    fail(error);
+  };
+  if (::fstat(descriptor_, &status) != 0) close_and_fail();
   if (static_cast<std::uint64_t>(status.st_size) < keep) {
     ::close(descriptor_);
     throw Error(ErrorCode::kMalformed, part_.string(),
@@ -36,7 +41,7 @@ PartFile::PartFile(std::filesystem::path file, std::uint64_t keep)
                     " were written",
                 "run it again without --resume");
   }
-  if (::ftruncate(descriptor_, static_cast<off_t>(keep)) != 0) fail(errno);
+  if (::ftruncate(descriptor_, static_cast<off_t>(keep)) != 0) close_and_fail();
   buffer_.reserve(kBufferBytes);
 }
 
@@ -54,7 +59,7 @@ PartFile::~PartFile() {
 
 void PartFile::fail(int error) const {
   const bool full = error == ENOSPC || error == EDQUOT || error == EFBIG;
-  throw Error(ErrorCode::kUnwritable, part_.string(),
+  throw Error(ErrorCode::kUnwritable, (error == EISDIR ? file_ : part_).string(),
               "cannot be written: " + std::generic_category().message(error),
               full              ? "free some space"
               : error == ENOENT ? "make its directory first"

@@ -1,7 +1,9 @@
 #include "io/file.h"
 
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -120,6 +122,22 @@ TEST(AtomicFile, WithoutCommitKeepsTheOldContentAndNothingElse) {
   }
   EXPECT_EQ(directory.names(), Names{"f"});
   EXPECT_EQ(read_file(directory / "f"), "old");
+}
+
+TEST(AtomicFile, AKilledProcessLeavesNothing) {
+  const TemporaryDirectory directory;
+  const int unnamed = ::open(directory.path().c_str(), O_TMPFILE | O_RDWR, 0600);
+  if (unnamed < 0) GTEST_SKIP() << "this file system has no files without a name (O_TMPFILE)";
+  ::close(unnamed);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    AtomicFile file(directory / "f");
+    file.write(some_bytes(200000));
+    ::kill(::getpid(), SIGKILL);
+  }
+  ASSERT_GT(child, 0);
+  ASSERT_EQ(::waitpid(child, nullptr, 0), child);
+  EXPECT_EQ(directory.names(), Names{});
 }
 
 TEST(AtomicFile, ADiskThatFillsUpKeepsTheOldContentAndNothingElse) {

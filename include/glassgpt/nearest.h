@@ -7,7 +7,8 @@
 
 namespace glassgpt {
 
-// Rows of float32, or of float16 as their bits, `stride` elements apart; not owned.
+// An array [rows, cols] of float32, or of float16 as their bits, `stride` elements from row to row;
+// not owned. `data` is aligned as its elements are.
 struct RowsView {
   const void* data = nullptr;
   std::size_t rows = 0, cols = 0, stride = 0;
@@ -35,7 +36,9 @@ std::vector<std::vector<Neighbour>> nearest_rows(const RowsView& rows,
                                                  std::span<const float> queries, std::size_t count,
                                                  int threads);
 
-// The definition: dot(a, b) / (|a| |b|), all three summed in double in ascending order.
+// The definition, for a and b of [cols]: dot(a, b) / (|a| |b|), all three summed in double in
+// ascending order; what rounding put beyond -1 or 1 is -1 or 1. 0 if a or b has length 0, NaN if
+// one of its values is not finite.
 double exact_cosine(const float* a, const float* b, std::size_t cols) noexcept;
 
 }  // namespace glassgpt

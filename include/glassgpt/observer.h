@@ -31,7 +31,8 @@ enum class Stage {
   kLogits,          // [rows, V]
 };
 
-// "token_embedding", "q", "attention_out", ...: the names of ../interface and of --taps.
+// "token_embedding", "q", "attention_out", ...: the names of --taps and of Python's
+// trace().
 std::string_view stage_name(Stage stage) noexcept;
 std::optional<Stage> stage_from_name(std::string_view name) noexcept;
 bool stage_is_per_block(Stage stage) noexcept;

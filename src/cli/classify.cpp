@@ -38,7 +38,8 @@ Examples read_examples(const std::string& file) {
   Examples examples;
   const std::string bytes = read_all(file);
   std::size_t line = 0;
-  for (std::size_t at = 0, end = 0; at < bytes.size(); at = end + 1) {
+  const std::size_t begin = bytes.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0;
+  for (std::size_t at = begin, end = 0; at < bytes.size(); at = end + 1) {
     end = std::min(bytes.find('\n', at), bytes.size());
     std::string text = bytes.substr(at, end - at);
     if (!text.empty() && text.back() == '\r') text.pop_back();
@@ -77,6 +78,8 @@ class Comparer {
   virtual std::vector<std::vector<double>> to_examples(const std::vector<Text>& texts) const = 0;
   // The cosines of an example to all examples, as if it were none itself.
   virtual std::vector<double> to_others(std::size_t example) const = 0;
+  // Whether the example has any token or word; one that has none is near to nothing.
+  virtual bool has_vector(std::size_t example) const = 0;
 };
 
 class ModelComparer : public Comparer {
@@ -128,6 +131,8 @@ class ModelComparer : public Comparer {
     const std::vector<float> examples = minus(values_, mean_without(values_.data() + at));
     return compare(examples.data() + at, examples);
   }
+
+  bool has_vector(std::size_t example) const override { return has_tokens_[example]; }
 
  private:
   static VectorKind one_layer(const ModelConfig& config, const std::string& layer) {
@@ -196,6 +201,7 @@ class WordCountComparer : public Comparer {
   std::vector<double> to_others(std::size_t example) const override {
     return compare(examples_[example]);
   }
+  bool has_vector(std::size_t example) const override { return !examples_[example].empty(); }
 
  private:
   static std::vector<CountVector> counts(const std::vector<Text>& texts) {
@@ -272,11 +278,11 @@ class Classify : public Command {
     const Examples examples = read_examples(examples_);
     Output output;
     if (leave_one_out_) {
-      const auto comparer = make_comparer(common, examples.texts);
+      const auto comparer = make_comparer(common, examples);
       output.write(judge_examples(common, examples, *comparer));
     } else {
       TextSource source(text_, arguments, common.after_separator);
-      const auto comparer = make_comparer(common, examples.texts);
+      const auto comparer = make_comparer(common, examples);
       std::vector<Text> texts;
       while (read_group(source, texts)) {
         judge_texts(common, examples, texts, *comparer, output);
@@ -300,28 +306,52 @@ class Classify : public Command {
   }
 
   std::unique_ptr<Comparer> make_comparer(const CommonOptions& common,
-                                          const std::vector<Text>& examples) const {
-    if (count_vectors_) return std::make_unique<WordCountComparer>(examples);
-    TextVectorOptions options;
-    options.pooling = pooling_of(pool_);
-    options.texts.special = tokenizer_.special_tokens();
-    options.texts.truncation = truncation_of(truncate_);
-    options.forward = common.forward();
-    return std::make_unique<ModelComparer>(common, tokenizer_, layer_, std::move(options), examples,
-                                           center_);
+                                          const Examples& examples) const {
+    std::unique_ptr<Comparer> comparer;
+    if (count_vectors_) {
+      comparer = std::make_unique<WordCountComparer>(examples.texts);
+    } else {
+      TextVectorOptions options;
+      options.pooling = pooling_of(pool_);
+      options.texts.special = tokenizer_.special_tokens();
+      options.texts.truncation = truncation_of(truncate_);
+      options.forward = common.forward();
+      comparer = std::make_unique<ModelComparer>(common, tokenizer_, layer_, std::move(options),
+                                                 examples.texts, center_);
+    }
+    tell_of_empty(examples, *comparer);
+    return comparer;
   }
 
+  void tell_of_empty(const Examples& examples, const Comparer& comparer) const {
+    std::size_t empty = 0, first = 0;
+    for (std::size_t e = examples.texts.size(); e-- > 0;) {
+      if (comparer.has_vector(e)) continue;
+      ++empty;
+      first = e;
+    }
+    if (empty == 0) return;
+    const char* parts = count_vectors_ ? "words" : "tokens";
+    if (empty == examples.texts.size()) {
+      throw Error(ErrorCode::kMalformed, examples_, fmt::format("no example has any {}", parts),
+                  "give one labelled text at least");
+    }
+    warn(fmt::format("{}: has no {}; {} not counted", examples.texts[first].where, parts,
+                     empty == 1 ? "it is" : counted(empty, "such example") + " are"));
+  }
+
+  static constexpr double kNoScore = -2;  // of a label without an example; less than any cosine
   static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
 
-  // By the cosines to the examples, of which `left_out` does not count.
-  Verdict judge(const Examples& examples, const std::vector<double>& cosines,
-                std::size_t left_out) const {
+  // By the cosines to the examples that have a vector, of which `left_out` does not count.
+  Verdict judge(const Examples& examples, const Comparer& comparer,
+                const std::vector<double>& cosines, std::size_t left_out) const {
     const std::size_t labels = examples.labels.size();
-    std::vector<double> best(labels, -2), sum(labels, 0), count(labels, 0);
+    std::vector<double> best(labels, kNoScore), sum(labels, 0), count(labels, 0);
     std::vector<std::size_t> nearest(labels, 0);
     Verdict verdict;
     for (std::size_t e = 0; e < examples.texts.size(); ++e) {
-      if (e == left_out) continue;
+      if (e == left_out || !comparer.has_vector(e)) continue;
       const std::size_t label = examples.label[e];
       verdict.labelled |= cosines[e] != 0;
       sum[label] += cosines[e];
@@ -332,7 +362,7 @@ class Classify : public Command {
       }
     }
     for (std::size_t label = 0; label < labels; ++label) {
-      verdict.scores.push_back(count[label] == 0 ? -2
+      verdict.scores.push_back(count[label] == 0 ? kNoScore
                                : by_ == "mean"   ? sum[label] / count[label]
                                                  : best[label]);
       if (verdict.scores[label] > verdict.scores[verdict.label]) verdict.label = label;
@@ -345,7 +375,7 @@ class Classify : public Command {
                    const std::vector<Text>& texts, const Comparer& comparer, Output& output) const {
     const std::vector<std::vector<double>> cosines = comparer.to_examples(texts);
     for (std::size_t t = 0; t < texts.size(); ++t) {
-      const Verdict verdict = judge(examples, cosines[t], kNone);
+      const Verdict verdict = judge(examples, comparer, cosines[t], kNone);
       output.write(common.json ? json_line(texts[t], examples, verdict, cosines[t])
                                : line(texts[t], examples, verdict));
     }
@@ -355,7 +385,7 @@ class Classify : public Command {
                              const Comparer& comparer) const {
     std::size_t right = 0;
     for (std::size_t e = 0; e < examples.texts.size(); ++e) {
-      const Verdict verdict = judge(examples, comparer.to_others(e), e);
+      const Verdict verdict = judge(examples, comparer, comparer.to_others(e), e);
       right += verdict.labelled && verdict.label == examples.label[e] ? 1 : 0;
     }
     const double share = static_cast<double>(right) / static_cast<double>(examples.texts.size());
@@ -378,8 +408,9 @@ class Classify : public Command {
                                const std::vector<double>& cosines) {
     std::string scores;
     for (std::size_t label = 0; label < examples.labels.size(); ++label) {
-      scores += fmt::format("{}{}:{}", label == 0 ? "" : ",", json_string(examples.labels[label]),
-                            json_number(verdict.scores[label]));
+      scores += fmt::format(
+          "{}{}:{}", label == 0 ? "" : ",", json_string(examples.labels[label]),
+          verdict.scores[label] == kNoScore ? "null" : json_number(verdict.scores[label]));
     }
     const std::string nearest = fmt::format(R"({{"text":{},"cosine":{}}})",
                                             json_string(examples.texts[verdict.nearest].bytes),

@@ -73,9 +73,9 @@ void random_pairs(const LayerVectors& all, std::size_t kind, Reference& referenc
 
 }  // namespace
 
-TokenRange require_word(const Encoding& encoding, std::string_view text, std::string_view word,
-                        std::string_view name) {
-  const TokenRange range = tokens_of_word(text, encoding, word);
+TokenRange require_word(const Tokenizer& tokenizer, const Encoding& encoding, std::string_view text,
+                        std::string_view word, std::string_view name) {
+  const TokenRange range = tokens_of_word(tokenizer, text, encoding.ids, encoding.spans, word);
   if (range.begin == range.end) {
     throw Error(ErrorCode::kNotFound, "",
                 fmt::format("the word '{}' is not in text {}", word, name),

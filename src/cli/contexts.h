@@ -17,8 +17,8 @@ namespace glassgpt::cli {
 
 // The tokens of the word's first occurrence: as a whole word if there is one, else as a part of
 // one. `name` is what a message calls the text. Throws Error (kNotFound) if the word is not there.
-TokenRange require_word(const Encoding& encoding, std::string_view text, std::string_view word,
-                        std::string_view name);
+TokenRange require_word(const Tokenizer& tokenizer, const Encoding& encoding, std::string_view text,
+                        std::string_view word, std::string_view name);
 
 // A GPT's vectors share a large common part, so that any two look alike (Ethayarajh 2019,
 // section 4.1): a cosine means something only beside that of random pairs, and after the mean of

@@ -33,7 +33,7 @@ double count_cosine(const CountVector& a, const CountVector& b) {
     dot += static_cast<double>(count) * static_cast<double>(other->second);
   }
   const double norms = std::sqrt(sum_of_squares(a)) * std::sqrt(sum_of_squares(b));
-  return norms > 0 ? dot / norms : 0.0;
+  return norms > 0 ? std::min(1.0, dot / norms) : 0.0;
 }
 
 }  // namespace glassgpt::cli

@@ -66,10 +66,12 @@ class Embed : public Command {
   }
 
   void run(const CommonOptions& common, const std::vector<std::string>& arguments) override {
+    if (output_ == "-") output_.clear();
     resolve_format(common);
     check_options();
     distributed::Communicator& ranks = *common.ranks;
-    if (!ranks.is_alone()) check_shareable(arguments);
+    const bool in_blocks = !ranks.is_alone() || (resume_ && was_in_blocks(output_));
+    if (in_blocks) check_shareable(arguments);
     TextSource source(text_, arguments, common.after_separator);
     const fs::path directory = model_directory(common);
     const ModelConfig config = read_config(directory / "config.json");
@@ -81,7 +83,7 @@ class Embed : public Command {
       return;
     }
     if (format_ == "npy" && ranks.is_first()) io::make_directories(output_);
-    const OutputLock lock(ranks.is_first() ? output_ : "");
+    const OutputLock lock(ranks.is_first() ? output_ : ""), plot_lock(plot_);
     const Model model = Model::load(directory);
     check_tokenizer_fits(tokenizer, model, directory);
     const int threads = common.threads > 0 ? common.threads : default_threads();
@@ -93,7 +95,7 @@ class Embed : public Command {
       target.provenance = {model_identity(directory, tokenizer_),
                            described_options(common, options, extraction)};
     }
-    if (!ranks.is_alone() || (resume_ && was_in_blocks(output_))) {
+    if (in_blocks) {
       embed_in_blocks(
           {model,
            tokenizer,
@@ -121,7 +123,7 @@ class Embed : public Command {
     VectorExtractor extractor(kinds, std::move(extraction), *start.writer);
     EmbedPipeline pipeline(model, tokenizer, options, common.forward(), extractor, *start.writer);
     if (start.progress.counts.texts > 0) {
-      pipeline.skip_done(source, start.progress);
+      pipeline.skip_done(source, start.progress, output_);
       progress.line(fmt::format("{}: goes on after {}", output_,
                                 counted(start.progress.counts.texts, "text")));
     }
@@ -151,6 +153,7 @@ class Embed : public Command {
     app.add_flag("--normalize", normalize_, "scale each row to length 1");
     app.add_option("--center", center_,
                    "subtract a stored mean: .npy of [C], .safetensors or a folder by array names")
+        ->check(not_empty())
         ->type_name("FILE");
     app.add_option(
            "--truncate", truncate_,
@@ -169,10 +172,11 @@ class Embed : public Command {
   }
 
   void add_output_options(CLI::App& app) {
-    app.add_option(
-           "-o,--output", output_,
-           "a folder for npy files, or FILE.npz, .safetensors, .jsonl, .csv (default: a table "
-           "on standard output)")
+    app.add_option("-o,--output", output_,
+                   "a folder for npy files, or FILE.npz, .safetensors, .jsonl, .csv (default, or "
+                   "-: a table "
+                   "on standard output)")
+        ->check(not_empty())
         ->type_name("DIR|FILE");
     app.add_option("--format", format_, "of the result (default: by the name after -o)")
         ->check(one_of({"table", "jsonl", "csv", "npy", "npz", "safetensors"}));
@@ -188,10 +192,10 @@ class Embed : public Command {
                    "components")
         ->check(not_empty())
         ->type_name("FILE.svg");
-    app.add_flag(
-        "--dry-run", dry_run_,
-        "only count rows and bytes: of the arrays and rows.jsonl, or, for table, jsonl and csv, of "
-        "the values as float32");
+    app.add_flag("--dry-run", dry_run_,
+                 "only count rows and bytes: of the arrays and rows.jsonl, without the manifest "
+                 "and the records "
+                 "of npz and safetensors, or, for table, jsonl and csv, of the values as float32");
     app.add_flag("--resume", resume_,
                  "go on with what an interrupted run left in DIR; the result has the same bytes as "
                  "without the interruption");
@@ -259,8 +263,9 @@ class Embed : public Command {
     // One that is not there says so when it is opened.
     if (!named || (fs::exists(text_.input, error) && !fs::is_regular_file(text_.input, error))) {
       throw UsageError(
-          "several processes read their texts from a file that all of them see: name it with "
-          "--input FILE");
+          "several processes read their texts from a file that all of them see, and whoever goes "
+          "on "
+          "with their work from the same: name it with --input FILE");
     }
   }
 
@@ -338,7 +343,8 @@ class Embed : public Command {
       if (!from.writer->suspend()) throw;
       const std::string hint = error.hint().empty() ? "" : error.hint() + "; ";
       throw Error(error.code(), error.path(), error.detail(),
-                  hint + "what is done stays, go on with --resume");
+                  hint + "what is done stays, go on with --resume" +
+                      (plot_.empty() ? "" : " and without --plot"));
     } catch (...) {
       from.writer->suspend();
       throw;
@@ -423,7 +429,9 @@ class Embed : public Command {
                                counted(counts.truncated_texts, "text")) +
                    table.to_string("  ") +
                    (is_array_format()
-                        ? fmt::format("{} bytes in all\n", total)
+                        ? fmt::format("{} bytes, without {}\n", total,
+                                      format_ == "npy" ? "manifest.json"
+                                                       : "the file's own records, a few kB")
                         : fmt::format("{} bytes as float32; as {} they have another size\n", total,
                                       format_)));
     }

@@ -285,8 +285,9 @@ class BlockWriter : public EmbedWriter {
 
 // ---- Opening and closing the folder: rank 0.
 
-[[noreturn]] void refuse_other_texts() {
-  throw Error(ErrorCode::kMalformed, "", "the texts are not those of the interrupted run",
+[[noreturn]] void refuse_other_texts(const fs::path& folder) {
+  throw Error(ErrorCode::kMalformed, folder.string(),
+              "the texts are not those of the interrupted run",
               "give the same texts in the same order, or run it without --resume to begin again");
 }
 
@@ -300,15 +301,21 @@ std::vector<char> blocks_done(const fs::path& folder, const EmbedJournal& before
                               const BlockTable& table) {
   std::vector<char> done(table.blocks.size(), '0');
   if (before.block_bytes > 0) {
-    const std::string bytes =
-        io::read_file(io::PartFile::part_of(blocks_file(folder / kJournalFile)));
-    if (before.progress.texts_sha256 != table.total.texts_sha256 || bytes.size() != done.size())
-      refuse_other_texts();
+    const fs::path file = blocks_file(folder / kJournalFile);
+    const std::string bytes = io::read_file(io::PartFile::part_of(file));
+    if (before.progress.texts_sha256 != table.total.texts_sha256) refuse_other_texts(folder);
+    if (bytes.size() != done.size()) {
+      throw Error(ErrorCode::kMalformed, io::PartFile::part_of(file).string(),
+                  fmt::format("has {} bytes, but the input has {}", bytes.size(),
+                              counted(done.size(), "block")),
+                  "run it again without --resume");
+    }
     done.assign(bytes.begin(), bytes.end());
     return done;
   }
   const EmbedProgress& progress = before.progress;
-  if (progress.counts.texts > 0 && progress.texts_sha256 != table.hash_at) refuse_other_texts();
+  if (progress.counts.texts > 0 && progress.texts_sha256 != table.hash_at)
+    refuse_other_texts(folder);
   // With windows left, the last text is half done.
   const std::uint64_t whole = progress.counts.texts - (progress.windows > 0 ? 1 : 0);
   std::uint64_t texts = 0;
@@ -375,10 +382,13 @@ Opened open_blocks(const BlocksJob& job, const BlockTable& table,
   opened.done.assign(table.blocks.size(), '0');
   if (resumed) opened.done = blocks_done(folder, *before, table);
   lay_out(target, table, resumed);
-  io::PartFile blocks(blocks_file(folder / kJournalFile));
-  blocks.write({opened.done.data(), opened.done.size()});
-  blocks.flush();
-  blocks.sync();
+  // What an interrupted run wrote of its blocks is never shorter than it was, not for a moment.
+  if (!resumed || before->block_bytes == 0) {
+    io::PartFile blocks(blocks_file(folder / kJournalFile));
+    blocks.write({opened.done.data(), opened.done.size()});
+    blocks.flush();
+    blocks.sync();
+  }
   EmbedJournal journal;
   journal.made_by = made_by(target);
   journal.block_bytes = table.block_bytes;

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <filesystem>
 #include <span>
@@ -26,9 +28,15 @@ std::vector<std::vector<float>> load_center(const std::string& path,
                   fmt::format("expected one row of {} values for {}, got the shape [{}]", kind.cols,
                               kind.name, fmt::join(shape, ", ")));
     }
+    if (!std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); })) {
+      throw Error(ErrorCode::kMalformed, where,
+                  fmt::format("the centre of {} has values that are not finite", kind.name),
+                  "all rows would become so");
+    }
     centers.push_back(std::move(values));
   };
-  const bool folder = fs::is_directory(path);
+  std::error_code error;
+  const bool folder = fs::is_directory(path, error);
   if (!folder && fs::path(path).extension() == ".safetensors") {
     const io::SafetensorsFile file(path);
     for (const VectorKind& kind : kinds) {

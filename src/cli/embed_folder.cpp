@@ -344,12 +344,16 @@ void refuse_other_run(const fs::path& folder, const std::string& difference) {
 
 std::uint64_t abandon(const fs::path& folder) {
   std::optional<EmbedJournal> before;
+  std::error_code error;
   try {
     before = read_journal(folder / kJournalFile);
-  } catch (const Error&) {  // whatever it was, it goes
+  } catch (const Error&) {
+    // It does not tell which arrays it had begun.
+    for (const auto& entry : fs::directory_iterator(folder, error)) {
+      if (entry.path().string().ends_with(".npy.part")) fs::remove(entry.path(), error);
+    }
   }
   remove_journal(folder / kJournalFile);
-  std::error_code error;
   fs::remove(io::PartFile::part_of(folder / kManifestFile), error);
   if (!before) return 0;
   for (const std::string& name : arrays_of(before->made_by)) {

@@ -47,6 +47,8 @@ std::optional<EmbedJournal> read_journal(const std::filesystem::path& file) {
     journal.progress.counts = {count("texts"), count("empty_texts"), count("truncated_texts"),
                                count("tokens"), count("rows")};
     journal.progress.rows = json.at("rows").get<std::uint64_t>();
+    if (journal.progress.rows > journal.progress.counts.rows)
+      throw std::runtime_error("more rows than there are");
     journal.progress.windows = json.at("windows").get<std::size_t>();
     journal.progress.texts_sha256 = json.at("texts_sha256").get<std::string>();
     journal.rows_bytes = json.at("rows_bytes").get<std::uint64_t>();

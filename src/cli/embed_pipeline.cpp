@@ -44,8 +44,8 @@ class TimedObserver : public Observer {
   double seconds_ = 0;
 };
 
-[[noreturn]] void refuse_other_texts(const std::string& what) {
-  throw Error(ErrorCode::kMalformed, "", what,
+[[noreturn]] void refuse_other_texts(const std::string& output, const std::string& what) {
+  throw Error(ErrorCode::kMalformed, output, what,
               "give the same texts in the same order, or run it without --resume to begin again");
 }
 
@@ -74,19 +74,21 @@ EmbedProgress EmbedPipeline::run(TextSource& source, Progress& progress) {
   return done_;
 }
 
-void EmbedPipeline::skip_done(TextSource& source, const EmbedProgress& done) {
+void EmbedPipeline::skip_done(TextSource& source, const EmbedProgress& done,
+                              const std::string& output) {
   Text text;
   std::string hash;
   for (std::uint64_t i = 0; i < done.counts.texts; ++i) {
     if (!source.next(text)) {
-      refuse_other_texts(fmt::format("the interrupted run had done {}, now there are only {}",
+      refuse_other_texts(output,
+                         fmt::format("the interrupted run had done {}, now there are only {}",
                                      counted(done.counts.texts, "text"), i));
     }
     hash = add_to_texts_hash(hash, text);
   }
   if (hash != done.texts_sha256) {
-    refuse_other_texts(fmt::format("the first {} are not those of the interrupted run",
-                                   counted(done.counts.texts, "text")));
+    refuse_other_texts(output, fmt::format("the first {} are not those of the interrupted run",
+                                           counted(done.counts.texts, "text")));
   }
   done_ = done;
   if (done.windows > 0) begun_ = prepare_text(tokenizer_, text, options_);

@@ -24,7 +24,7 @@ class EmbedPipeline {
 
   // Before run(): reads past what an interrupted run had done. Throws Error (kMalformed) if the
   // texts are not the same.
-  void skip_done(TextSource& source, const EmbedProgress& done);
+  void skip_done(TextSource& source, const EmbedProgress& done, const std::string& output);
   // All texts that are left.
   EmbedProgress run(TextSource& source, Progress& progress);
   // Of run(), what the model's passes took (the first packs its weights), without what extractor

@@ -48,7 +48,8 @@ class TextByText : public EmbedWriter {
     end_batch();  // empty texts at the end
     output_.finish();
     if (not_finite_ > 0) {
-      warn(fmt::format("{} values are not finite and were written as null", not_finite_));
+      warn(fmt::format("{} not finite and written as null",
+                       not_finite_ == 1 ? "1 value is" : counted(not_finite_, "value") + " are"));
     }
   }
 

@@ -71,7 +71,7 @@ void add_common_options(CLI::App& app, CommonOptions& common) {
       ->group(group);
   app.add_option("--threads", common.threads,
                  "threads (default: GLASSGPT_THREADS, else all CPUs this process may use)")
-      ->check(CLI::Range(1, 4096).description(""))
+      ->check(CLI::Range(1, 1024).description(""))
       ->type_name("N")
       ->group(group);
   app.add_option(

@@ -65,20 +65,24 @@ class Nearest : public Command {
         ->type_name("DIR");
     app.add_option("--layer", layer_,
                    "of the folder: 3, final, q_02 (default: its only one, or final)")
+        ->check(not_empty())
         ->type_name("NAME");
     app.add_option("--row", rows_, "the query is this row of the folder (from 0); may be repeated")
         ->check(CLI::Range(std::uint64_t{0}, std::uint64_t{1} << 62).description(""))
         ->allow_extra_args(false)
         ->type_name("R");
     app.add_option("--queries", queries_, "the queries are the rows of this .npy file")
+        ->check(not_empty())
         ->type_name("FILE");
     app.add_option("--word", word_, "of each query text, only the tokens of this word")
+        ->check(not_empty())
         ->type_name("W");
     app.add_option("--pool", pool_,
                    "how a query's tokens become one vector (default: as the folder's "
                    "rows were pooled, or mean)")
         ->check(one_of({"mean", "last", "first", "max", "weighted-mean"}));
     app.add_option("--center", center_, "the mean that embed --center subtracted from the folder")
+        ->check(not_empty())
         ->type_name("FILE");
     app.add_option("--truncate", truncate_,
                    "a query text longer than the context (default: as embed did)")
@@ -262,8 +266,10 @@ class Nearest : public Command {
     const VectorKind kind = kind_of_name(model.config(), stored.name());
     const TextVectorOptions options = as_embedded(common, stored, model.config());
     const TextVectors vectors = text_vectors(model, tokenizer, kind, texts, options);
-    if (vectors.text_of.size() != texts.size()) {
-      throw Error(ErrorCode::kOutOfRange, "", "a query has no tokens", "it is empty");
+    // Texts without tokens have no row.
+    for (std::size_t t = 0; t < texts.size(); ++t) {
+      if (t < vectors.text_of.size() && vectors.text_of[t] == t) continue;
+      throw Error(ErrorCode::kOutOfRange, texts[t].where, "the query has no tokens", "it is empty");
     }
     queries.values = vectors.values;
     for (const Text& text : texts) {

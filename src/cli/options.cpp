@@ -86,7 +86,7 @@ fs::path model_directory(const CommonOptions& common) {
                 "name a model directory with -m DIR or in GLASSGPT_MODEL");
   }
   std::error_code error;
-  if (!fs::exists(directory, error)) {
+  if (!fs::exists(directory, error) && !error) {
     throw Error(ErrorCode::kNotFound, directory.string(), "no such model directory",
                 "-m DIR or GLASSGPT_MODEL names a folder with config.json, model.safetensors and "
                 "tokenizer.json");

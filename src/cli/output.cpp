@@ -22,6 +22,8 @@ constexpr double kPlainSeconds = 10;
 
 void write_standard_output(std::string_view bytes) {
   while (!bytes.empty()) {
+    // A signal ends a write that waits for a reader.
+    throw_if_interrupted();
     const ssize_t written = ::write(STDOUT_FILENO, bytes.data(), bytes.size());
     if (written < 0) {
       if (errno == EINTR) continue;

@@ -39,7 +39,6 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  bool terminal() const noexcept { return terminal_; }
   // Renews the line; elsewhere than on a terminal a line now and then.
   void update(std::string_view line);
   // True when update() would show something now: lets callers skip composing the line.

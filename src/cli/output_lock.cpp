@@ -22,9 +22,12 @@ bool is_still_there(int descriptor, const std::filesystem::path& file) {
 
 }  // namespace
 
-OutputLock::OutputLock(const std::filesystem::path& output) {
-  if (output.empty()) return;
+OutputLock::OutputLock(const std::filesystem::path& name) {
+  if (name.empty()) return;
   std::error_code error;
+  // The same file under another name, through a link, is the same output.
+  std::filesystem::path output = std::filesystem::weakly_canonical(name, error);
+  if (error) output = name;
   const bool folder = std::filesystem::is_directory(output, error);
   // A pipe or a device may have many writers.
   if (!folder && std::filesystem::exists(output, error) &&
@@ -45,7 +48,7 @@ OutputLock::OutputLock(const std::filesystem::path& output) {
       if (!held) return;
       ::close(descriptor_);
       descriptor_ = -1;
-      throw Error(ErrorCode::kUnwritable, output.string(), "another process is writing it",
+      throw Error(ErrorCode::kUnwritable, name.string(), "another process is writing it",
                   "wait for it, stop it, or choose another output");
     }
     if (folder || is_still_there(descriptor_, file_)) return;

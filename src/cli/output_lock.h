@@ -11,7 +11,7 @@ namespace glassgpt::cli {
 class OutputLock {
  public:
   // A folder is locked itself; for a file there is .FILE.lock beside it meanwhile. Empty: no lock.
-  explicit OutputLock(const std::filesystem::path& output);
+  explicit OutputLock(const std::filesystem::path& name);
   OutputLock(const OutputLock&) = delete;
   OutputLock& operator=(const OutputLock&) = delete;
   ~OutputLock();

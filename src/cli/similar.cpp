@@ -29,12 +29,14 @@ class Similar : public Command {
 
   void add_options(CLI::App& app) override {
     app.add_option("--word", word_, "compare this word's vectors in the texts A and B")
+        ->check(not_empty())
         ->type_name("W");
     app.add_option("--reference", reference_,
                    fmt::format("text for the mean and the random pairs, of which the first {} "
                                "tokens count (default: what the model itself writes, 512 tokens "
                                "from a fixed seed)",
                                kMostReferenceTokens))
+        ->check(not_empty())
         ->type_name("FILE");
     tokenizer_.add_to(app);
   }
@@ -70,7 +72,7 @@ class Similar : public Command {
         encode_text_with_spans(tokenizer, text, tokenizer_.special_tokens(), where);
     check_context(encoding.ids.size(), model, where, "shorten it");
     const TokenRange range = word_.empty() ? TokenRange{0, encoding.ids.size()}
-                                           : require_word(encoding, text, word_, name);
+                                           : require_word(tokenizer, encoding, text, word_, name);
     if (range.begin == range.end) {
       throw Error(ErrorCode::kOutOfRange, where, "has no tokens", "an empty text has no vector");
     }

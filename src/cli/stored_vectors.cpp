@@ -20,7 +20,7 @@ using nlohmann::ordered_json;
 ordered_json read_manifest(const fs::path& folder) {
   const fs::path file = folder / "manifest.json";
   std::error_code error;
-  if (!fs::exists(file, error)) {
+  if (!fs::exists(file, error) && !error) {
     throw Error(ErrorCode::kNotFound, folder.string(), "there is no manifest.json in it",
                 fs::exists(folder / "resume.json", error)
                     ? "its embed is not finished: go on with embed --resume"

@@ -27,7 +27,7 @@ int open_for_reading(const std::string& file) {
   if (descriptor < 0) {
     const bool missing = errno == ENOENT || errno == ENOTDIR;
     throw Error(missing ? ErrorCode::kNotFound : ErrorCode::kUnreadable, file,
-                "cannot open it for reading: " + reason(), missing ? "check --input" : "");
+                "cannot open it for reading: " + reason(), missing ? "check its name" : "");
   }
   return descriptor;
 }
@@ -55,6 +55,39 @@ std::string read_rest(int descriptor, const std::string& name, std::string bytes
   }
 }
 
+// The characters of the number that is the object's "id": a double may not have them all.
+class IdNumber final : public nlohmann::json_sax<nlohmann::json> {
+ public:
+  const std::string& text() const noexcept { return text_; }
+
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(number_integer_t) override { return true; }
+  bool number_unsigned(number_unsigned_t) override { return true; }
+  bool number_float(number_float_t, const string_t& text) override {
+    if (is_id_ && depth_ == 1) text_ = text;
+    return true;
+  }
+  bool string(string_t&) override { return true; }
+  bool binary(binary_t&) override { return true; }
+  bool start_object(std::size_t) override { return ++depth_ > 0; }
+  bool start_array(std::size_t) override { return ++depth_ > 0; }
+  bool end_object() override { return depth_-- > 0; }
+  bool end_array() override { return depth_-- > 0; }
+  bool key(string_t& key) override {
+    if (depth_ == 1) is_id_ = key == "id";
+    return true;
+  }
+  bool parse_error(std::size_t, const std::string&, const nlohmann::json::exception&) override {
+    return false;
+  }
+
+ private:
+  std::string text_;
+  int depth_ = 0;
+  bool is_id_ = false;  // the value of the object's last key
+};
+
 bool ends_with(std::string_view text, std::string_view end) {
   return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
 }
@@ -66,6 +99,7 @@ void TextOptions::add_to(CLI::App& app) {
          "-i,--input", input,
          "texts from a file: .jsonl with {\"id\":…, \"text\":…} a line, anything else one text a "
          "line; - is standard input")
+      ->check(not_empty())
       ->type_name("FILE");
   app.add_option(
          "--input-format", format,
@@ -152,7 +186,16 @@ bool TextSource::is_wanted(std::uint64_t begin) {
   return !stretches_.empty() && stretches_.front().begin <= begin;
 }
 
+// Editors of Windows put one before a text file; it belongs to no line.
+void TextSource::skip_byte_order_mark() {
+  while (buffer_.size() < kByteOrderMark.size() && kByteOrderMark.starts_with(buffer_)) {
+    if (!read_block()) break;
+  }
+  if (buffer_.starts_with(kByteOrderMark)) begin_ = kByteOrderMark.size();
+}
+
 bool TextSource::next_line(std::string& line) {
+  if (line_ == 0) skip_byte_order_mark();
   line_begin_ = bytes_read();
   std::size_t searched = begin_;
   std::size_t end;
@@ -196,11 +239,10 @@ bool TextSource::next_json(Text& text) {
     text.id = fmt::format("{}", index_);
   } else {
     text.id = id->dump();
-    // A number with more digits than a double has was read as another.
-    if (id->is_number_float() && line.find(text.id) == std::string::npos) {
-      throw Error(ErrorCode::kMalformed, text.where,
-                  fmt::format("the number \"id\" would become {}", text.id),
-                  "write it as a string, in quotes");
+    if (id->is_number_float()) {
+      IdNumber number;
+      nlohmann::json::sax_parse(line, &number);
+      text.id = number.text();
     }
     text.where += fmt::format(" (id {})", text.id);
   }

@@ -14,7 +14,8 @@ class App;
 namespace glassgpt::cli {
 
 struct Text {
-  std::string id;     // as JSON: the "id" of a .jsonl line, else the text's number, from 0
+  std::string id;     // as JSON: the "id" of a .jsonl line, numbers as they were written, else the
+                      // text's number, from 0
   std::string bytes;  // any bytes
   std::string where;  // for messages: "text 0", "FILE: line 3", "FILE: line 3 (id "x")"
 };
@@ -26,10 +27,13 @@ struct TextOptions {
   void add_to(CLI::App& app);
 };
 
+// UTF-8's, with which editors of Windows begin a text file.
+inline constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
 // Reads on demand: memory holds one text, not the file. A .txt file (and standard input) has a text
-// a line, the line's end ("\n" or "\r\n") is not part of it, an empty line is an empty text. A
-// .jsonl file has an object with "text" and, if it likes, "id" a line; blank lines are skipped.
-// Throws Error with path and line.
+// a line; the line's end ("\n" or "\r\n") is not part of it, nor is a byte order mark before the
+// first; an empty line is an empty text. A .jsonl file has an object with "text" and, if it likes,
+// "id" a line; blank lines are skipped. Throws Error with path and line.
 class TextSource {
  public:
   // An argument "-" alone is standard input, unless it stood behind "--". UsageError when there are
@@ -57,6 +61,7 @@ class TextSource {
  private:
   enum class Format { kLines, kJsonLines, kDocuments, kWhole };
 
+  void skip_byte_order_mark();
   bool next_line(std::string& line);
   bool read_block();
   bool next_json(Text& text);

@@ -47,7 +47,7 @@ TextVectors text_vectors(const Model& model, const Tokenizer& tokenizer, const V
     EmbeddedText prepared = prepare_text(tokenizer, texts[t], options.texts);
     if (!options.word.empty()) {
       const TokenRange word =
-          tokens_of_word(prepared.bytes, {prepared.ids, prepared.spans}, options.word);
+          tokens_of_word(tokenizer, prepared.bytes, prepared.ids, prepared.spans, options.word);
       if (word.begin == word.end) {
         throw Error(ErrorCode::kNotFound, texts[t].where,
                     fmt::format("the word '{}' is not in {}", options.word,
@@ -74,21 +74,35 @@ Pooling pooling_of(const std::string& name) {
   return Pooling::kMean;
 }
 
-TokenRange tokens_of_word(std::string_view text, const Encoding& encoding, std::string_view word) {
-  std::size_t at = text.find(word);
+TokenRange tokens_of_word(const Tokenizer& tokenizer, std::string_view text,
+                          std::span<const TokenId> ids, std::span<const TokenSpan> spans,
+                          std::string_view word) {
+  // All that share a byte with it; none unless they hold it whole.
+  const auto tokens_at = [&](std::size_t at) -> TokenRange {
+    const std::size_t end = at + word.size();
+    const auto overlaps = [&](const TokenSpan& span) {
+      return span.byte_begin < end && span.byte_end > at;
+    };
+    const auto first = std::find_if(spans.begin(), spans.end(), overlaps);
+    const auto last = std::find_if_not(first, spans.end(), overlaps);
+    if (first == last || first->byte_begin > at || std::prev(last)->byte_end < end) return {0, 0};
+    const TokenRange range = {static_cast<std::size_t>(first - spans.begin()),
+                              static_cast<std::size_t>(last - spans.begin())};
+    for (std::size_t t = range.begin; t < range.end; ++t) {
+      if (tokenizer.is_special(ids[t])) return {0, 0};
+    }
+    return range;
+  };
   for (const WordSpan& span : split_words(text)) {
     if (text.substr(span.begin, span.end - span.begin) != word) continue;
-    at = span.begin;
-    break;
+    const TokenRange range = tokens_at(span.begin);
+    if (range.begin < range.end) return range;
   }
-  if (at == std::string_view::npos) return {0, 0};
-  const auto overlaps = [&](const TokenSpan& span) {
-    return span.byte_begin < at + word.size() && span.byte_end > at;
-  };
-  const auto first = std::find_if(encoding.spans.begin(), encoding.spans.end(), overlaps);
-  const auto last = std::find_if_not(first, encoding.spans.end(), overlaps);
-  return {static_cast<std::size_t>(first - encoding.spans.begin()),
-          static_cast<std::size_t>(last - encoding.spans.begin())};
+  for (std::size_t at = 0; (at = text.find(word, at)) != std::string_view::npos; ++at) {
+    const TokenRange range = tokens_at(at);
+    if (range.begin < range.end) return range;
+  }
+  return {0, 0};
 }
 
 }  // namespace glassgpt::cli

@@ -1,7 +1,9 @@
 // One vector per text, for the commands that compare texts.
 #pragma once
 
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cli/embed_texts.h"
@@ -31,8 +33,11 @@ TextVectors text_vectors(const Model& model, const Tokenizer& tokenizer, const V
 // "mean", "last", "first", "max", "weighted-mean".
 Pooling pooling_of(const std::string& name);
 
-// The tokens of the first occurrence of `word`: as a whole word (UAX 29) if there is one, else
-// anywhere. begin == end if there is none.
-TokenRange tokens_of_word(std::string_view text, const Encoding& encoding, std::string_view word);
+// The tokens of the first occurrence of `word` that `ids` and `spans`, those of the text or a
+// stretch of them, hold whole: as a whole word (UAX 29) if there is one, else anywhere. Special
+// tokens are part of no word. begin == end if there is none.
+TokenRange tokens_of_word(const Tokenizer& tokenizer, std::string_view text,
+                          std::span<const TokenId> ids, std::span<const TokenSpan> spans,
+                          std::string_view word);
 
 }  // namespace glassgpt::cli

@@ -144,7 +144,10 @@ std::vector<std::filesystem::path> weight_files(const std::filesystem::path& dir
 }
 
 Model Model::load(const std::filesystem::path& directory) {
-  if (!std::filesystem::is_directory(directory))
+  // One that may not be looked at says so when its config.json is opened.
+  std::error_code ignored;
+  const std::filesystem::file_status status = std::filesystem::status(directory, ignored);
+  if (!std::filesystem::is_directory(status) && status.type() != std::filesystem::file_type::none)
     throw Error(ErrorCode::kNotFound, directory.string(), "there is no such model directory",
                 "a model directory has config.json, model.safetensors and tokenizer.json");
   const ModelConfig config = read_config(directory / "config.json");

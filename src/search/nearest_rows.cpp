@@ -249,7 +249,8 @@ double exact_cosine(const float* a, const float* b, std::size_t cols) noexcept {
     bb += y * y;
   }
   if (!std::isfinite(aa) || !std::isfinite(bb)) return std::numeric_limits<double>::quiet_NaN();
-  return aa > 0 && bb > 0 ? dot / (std::sqrt(aa) * std::sqrt(bb)) : 0.0;
+  if (aa == 0 || bb == 0) return 0.0;
+  return std::clamp(dot / (std::sqrt(aa) * std::sqrt(bb)), -1.0, 1.0);
 }
 
 std::vector<std::vector<Neighbour>> nearest_rows(const RowsView& rows,

@@ -161,6 +161,8 @@ std::vector<fs::path> files_in(const fs::path& directory) {
 std::vector<fs::path> definition_files(const fs::path& path) {
   std::error_code error;
   const fs::file_status status = fs::status(path, error);
+  if (status.type() == fs::file_type::none)
+    throw Error(ErrorCode::kUnreadable, path.string(), "cannot be read: " + error.message());
   if (!fs::exists(status)) {
     throw Error(ErrorCode::kNotFound, path.string(),
                 "there is no such tokenizer file or directory");

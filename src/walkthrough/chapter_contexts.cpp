@@ -79,7 +79,8 @@ class Contexts {
     } else if (passage.encoding.ids.size() > subject_.model.config().n_positions) {
       return std::nullopt;
     }
-    if (!word.empty()) passage.word = cli::require_word(passage.encoding, text, word, name);
+    if (!word.empty())
+      passage.word = cli::require_word(subject_.tokenizer, passage.encoding, text, word, name);
     passage.vectors = cli::record_layers(subject_.model, passage.encoding.ids, subject_.forward());
     passage.word_vector = cli::mean_rows(passage.vectors, passage.word.begin, passage.word.end);
     return passage;

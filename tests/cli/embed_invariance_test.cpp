@@ -35,12 +35,16 @@ class Invariance : public Program {
   }
 
   // Name and bytes of each file of the result.
-  std::map<std::string, std::string> result(const Words& more, const std::string& input = {}) {
+  std::map<std::string, std::string> result(const Words& more, const std::string& input = {},
+                                            std::size_t piece = 0) {
     const std::string out = "out" + std::to_string(runs_++);
     Words words = {"embed", "-o", path(out), "--truncate", "window"};
     if (input.empty()) words.insert(words.end(), {"-i", path("texts.txt")});
     words.insert(words.end(), more.begin(), more.end());
-    const ProgramRun run = run_with_input(words, input);
+    RunOptions options;
+    options.input = input;
+    options.piece = piece;
+    const ProgramRun run = run_glassgpt(words, options);
     EXPECT_EQ(run.code, 0) << run.err;
     std::map<std::string, std::string> files;
     for (const auto& entry : std::filesystem::directory_iterator(path(out))) {
@@ -102,7 +106,18 @@ TEST_F(Invariance, WhatElseIsAskedForChangesNoByteOfALayer) {
 
 TEST_F(Invariance, TheWayTextsComeInChangesNoByte) {
   const auto whole = result({"--layers", "all"});
-  EXPECT_EQ(result({"--layers", "all"}, joined(lines_)), whole);  // a pipe, in the system's pieces
+  for (const std::size_t piece : {0, 1, 7}) {
+    EXPECT_EQ(result({"--layers", "all"}, joined(lines_), piece), whole) << "a pipe";
+  }
+  ASSERT_EQ(run_glassgpt([&] {
+              Words words = {"embed",    "-o", path("arguments"), "--truncate", "window",
+                             "--layers", "all"};
+              words.insert(words.end(), lines_.begin(), lines_.end());
+              return words;
+            }())
+                .code,
+            0);
+  for (const auto& [name, bytes] : whole) EXPECT_EQ(read("arguments/" + name), bytes) << name;
   std::string jsonl;
   for (std::size_t i = 0; i < lines_.size(); ++i) {
     jsonl += json{{"id", i}, {"text", lines_[i]}}.dump() + "\n";

@@ -1,5 +1,6 @@
 // embed -o DIR that is killed, interrupted, out of disk space, or started twice.
 #include <signal.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <fstream>
@@ -138,7 +139,7 @@ TEST_F(ResumedEmbedding, CtrlCKeepsAllThatWasDoneAndSaysSo) {
   options.when = [this] {
     return exists("out/rows.jsonl.part") && !read("out/rows.jsonl.part").empty();
   };
-  Words words = command("out");
+  Words words = command("out", {"-q"});
   expect_failure(run_glassgpt(words, options), 1, "--resume");
   EXPECT_GT(texts_done("out"), 0u);
   words.emplace_back("--resume");
@@ -196,7 +197,7 @@ TEST_F(ResumedEmbedding, RowsThatADiskLostAreComputedAgain) {
   ASSERT_EQ(run_with_input(command("whole"), texts_).code, 0);
   RunOptions options;
   options.input = texts_;
-  options.environment = {"LD_PRELOAD=" GLASSGPT_FAILING_DISK};
+  options.environment = {"LD_PRELOAD=" GLASSGPT_FAILING_DISK, "FAILING_DISK=loss"};
   const ProgramRun run = run_glassgpt(careful_command("out"), options);
   expect_failure(run, 1, "Input/output error");
   EXPECT_NE(run.err.find("--resume"), std::string::npos) << run.err;
@@ -223,14 +224,27 @@ TEST_F(ResumedEmbedding, GivingTheFilesTheirNamesCanBeDoneAgain) {
   EXPECT_EQ(files("out"), files("whole"));
 }
 
+// By the system's list: trying it would take the lock for a moment.
+bool is_locked(const std::string& file) {
+  struct stat status = {};
+  if (::stat(file.c_str(), &status) != 0) return false;
+  const std::string inode = ":" + std::to_string(status.st_ino) + " ";
+  std::ifstream locks("/proc/locks");
+  for (std::string line; std::getline(locks, line);) {
+    if (line.find("FLOCK") != std::string::npos && line.find(inode) != std::string::npos)
+      return true;
+  }
+  return false;
+}
+
 TEST_F(ResumedEmbedding, ASecondProcessOnTheSameOutputIsRefused) {
   const std::string file = path("v.jsonl");
   for (const Words& words : {command("out"), Words{"embed", "-o", file}}) {
     RunOptions options;
     options.input = "The cat\n";
-    const std::string sign = words.size() > 3 ? path("out/resume.json") : path(".v.jsonl.lock");
+    const std::string locked = words.size() > 3 ? path("out") : path(".v.jsonl.lock");
     options.when = [&] {
-      if (!fs::exists(sign)) return false;
+      if (!is_locked(locked)) return false;
       expect_failure(run_with_input(words, "A dog\n"), 1, "another process");
       return true;
     };
@@ -238,6 +252,39 @@ TEST_F(ResumedEmbedding, ASecondProcessOnTheSameOutputIsRefused) {
     EXPECT_EQ(run_with_input(words, "The cat\n").code, 0);  // the lock is gone
   }
   EXPECT_FALSE(exists(".v.jsonl.lock"));
+}
+
+TEST_F(ResumedEmbedding, AnotherNameOfTheOutputIsTheSameOutput) {
+  write("v.jsonl", "");
+  fs::create_symlink("v.jsonl", path("link.jsonl"));
+  RunOptions options;
+  options.input = "The cat\n";
+  options.when = [&] {
+    if (!is_locked(path(".v.jsonl.lock")) || !is_locked(path(".p.svg.lock"))) return false;
+    expect_failure(run_with_input({"embed", "-o", path("link.jsonl")}, "A dog\n"), 1,
+                   "link.jsonl: another process");
+    expect_failure(run_with_input({"embed", "--plot", path("p.svg")}, "A dog\n"), 1,
+                   "p.svg: another process");
+    return true;
+  };
+  EXPECT_EQ(run_glassgpt({"embed", "-o", path("v.jsonl"), "--plot", path("p.svg")}, options).code,
+            0);
+}
+
+TEST_F(ResumedEmbedding, ADamagedJournalIsRefusedOrReplacedWhole) {
+  ASSERT_EQ(stop("out", SIGKILL, texts_.size() / 2, 20, {}).code, 128 + SIGKILL);
+  auto record = nlohmann::ordered_json::parse(read("out/resume.json"));
+  record["rows"] = std::uint64_t{1} << 63;
+  write("out/resume.json", record.dump());
+  expect_failure(run_with_input(command("out", {"--resume"}), texts_), 1, "resume.json");
+  record["counts"]["rows"] = record["rows"];
+  write("out/resume.json", record.dump());
+  expect_failure(run_with_input(command("out", {"--resume"}), texts_), 1, "cannot have");
+  write("out/resume.json", "{");
+  ASSERT_EQ(run_with_input({"embed", "--layers", "1", "-o", path("out")}, "The cat\n").code, 0);
+  std::vector<std::string> names;
+  for (const auto& [name, bytes] : files("out")) names.push_back(name);
+  EXPECT_EQ(names, (std::vector<std::string>{"layer_01.npy", "manifest.json", "rows.jsonl"}));
 }
 
 TEST_F(ResumedEmbedding, OtherSettingsOrTextsAreRefusedByName) {
@@ -268,7 +315,7 @@ TEST_F(ResumedEmbedding, AnotherTruncationGoesOnWhereATextWasTooLong) {
   };
   for (const Words& choice : {Words{"--truncate", "left"}, Words{"--truncate", "right"},
                               Words{"--truncate", "window", "--stride", "9"}}) {
-    const ProgramRun run = with("out", {});
+    const ProgramRun run = with("out", {"-q"});
     expect_failure(run, 1, "--truncate left, right or window; what is done stays");
     EXPECT_GT(texts_done("out"), 0u);
     Words resumed = choice;

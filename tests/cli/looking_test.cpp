@@ -279,6 +279,37 @@ TEST_F(Looking, AQueryLongerThanTheContextIsCutAsTheUserSays) {
   EXPECT_NEAR(found["nearest"][0]["cosine"].get<double>(), 1.0, 1e-12);
 }
 
+TEST_F(Looking, AWordIsTheFirstThatTruncationLeftWhole) {
+  // Beyond the context of 32 tokens on either side.
+  std::string digits;
+  for (int i = 0; i < 40; ++i) digits += static_cast<char>('0' + i % 10);
+  const std::string text = "The bank " + digits + " A river bank";
+  const std::string texts = write("long.txt", text + "\n");
+  for (const std::string side : {"left", "right"}) {
+    ASSERT_EQ(run_glassgpt({"embed", "--unit", "word", "--truncate", side, "-i", texts, "-o",
+                            path("words-" + side)})
+                  .code,
+              0);
+    const json found = one_json_of({"nearest", "-q", "--json", "--top", "1", "--in",
+                                    path("words-" + side), "--word", "bank", text})["nearest"][0];
+    EXPECT_EQ(found["word"], "bank");
+    EXPECT_NEAR(found["cosine"].get<double>(), 1.0, 1e-12) << "the row that embed wrote";
+  }
+  // A word that lost a token to truncation has no row, and is no query.
+  const std::string cut = std::string(30, '7') + "bank of the river";
+  ASSERT_GT(one_json_of({"tokenize", "--json", cut})["ids"].size(), 32U);
+  expect_failure(run_glassgpt({"nearest", "--in", path("words-right"), "--word",
+                               std::string(30, '7') + "bank", "--truncate", "left", cut}),
+                 1, "--truncate kept");
+}
+
+TEST_F(Looking, AQueryWithoutTokensIsNamed) {
+  store({"--unit", "text"});
+  const std::string queries = write("queries.txt", "The cat\n\nThe dog\n");
+  expect_failure(run_glassgpt({"nearest", "--in", path("out"), "-i", queries}), 1,
+                 "queries.txt: line 2: the query has no tokens");
+}
+
 TEST_F(Looking, NearestRefusesWhatDoesNotFit) {
   store({"--layers", "1,2"});
   const std::string out = path("out");
@@ -451,6 +482,46 @@ TEST_F(Looking, ClassifyChoosesTheFirstOfEqualLabels) {
   const json said =
       one_json_of({"classify", "--json", "--count-vectors", "--examples", examples, "The cat"});
   EXPECT_EQ(said["label"], "b");
+}
+
+TEST_F(Looking, AnExampleWithoutAVectorDoesNotCount) {
+  const std::string examples =
+      write("examples.tsv", "none\t\na\tThe cat sat\nb\tmoney in the bank\na\t\n");
+  const auto labels = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> words = {"classify", "--json", "--by", "mean", "--examples", examples};
+    words.insert(words.end(), more.begin(), more.end());
+    return run_glassgpt(words);
+  };
+  const ProgramRun run = labels({"--center", "The cat sat", "money in the bank"});
+  EXPECT_NE(run.err.find("examples.tsv: line 1: has no tokens; 2 such examples are not counted"),
+            std::string::npos)
+      << run.err;
+  std::istringstream lines(run.out);
+  for (const std::string label : {"a", "b"}) {
+    std::string line;
+    ASSERT_TRUE(std::getline(lines, line));
+    const json said = json::parse(line);
+    EXPECT_EQ(said["label"], label);
+    EXPECT_EQ(said["scores"]["none"], nullptr);
+    EXPECT_NEAR(said["score"].get<double>(), 1.0, 1e-9) << "the mean of one";
+  }
+  EXPECT_NE(labels({"--count-vectors", "cat"}).err.find("has no words"), std::string::npos);
+  write("examples.tsv", "none\t\n");
+  expect_failure(labels({"cat"}), 1, "no example has any tokens");
+}
+
+TEST_F(Looking, AByteOrderMarkIsNoPartOfALabelOrText) {
+  const std::string mark = "\xEF\xBB\xBF";
+  const std::string examples = write("examples.tsv", mark + "a\tThe cat\na\tThe dog\n");
+  EXPECT_EQ(one_json_of({"classify", "--json", "--examples", examples, "cat"})["scores"].size(),
+            1U);
+  for (const std::string format : {"lines", "documents"}) {
+    const std::vector<std::string> read = {"tokenize", "--ids", "--input-format", format};
+    EXPECT_EQ(output_of(read, mark + "The cat\n\n" + mark), output_of(read, "The cat\n\n" + mark));
+  }
+  EXPECT_EQ(output_of({"detokenize"},
+                      output_of({"tokenize", "--ids", "--input-format", "whole"}, mark + "a")),
+            mark + "a");
 }
 
 TEST_F(Looking, ClassifyLeavesOneOut) {

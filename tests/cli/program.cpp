@@ -3,10 +3,12 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cmath>
@@ -84,30 +86,51 @@ void drain(Pipe& pipe, std::string& into) {
   if (got <= 0) pipe.close_read();
 }
 
+// Whether the process has a handler for the signal.
+bool catches(pid_t process, int signal) {
+  std::ifstream status("/proc/" + std::to_string(process) + "/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.rfind("SigCgt:", 0) != 0) continue;
+    return (std::stoull(line.substr(7), nullptr, 16) >> (signal - 1) & 1) != 0;
+  }
+  return false;
+}
+
+bool is_full(const Pipe& pipe) {
+  int waiting = 0;
+  ::ioctl(pipe.read_end, FIONREAD, &waiting);
+  return waiting >= ::fcntl(pipe.read_end, F_GETPIPE_SZ);
+}
+
 // Feeds and reads until the program has closed both its outputs.
 void converse(pid_t child, const RunOptions& options, Pipe& in, Pipe& out, Pipe& err,
               ProgramRun& run) {
   std::size_t fed = 0;
   const auto start = Clock::now();
-  bool interrupted = options.interrupt_after == 0;
-  bool waits = static_cast<bool>(options.when);
+  bool interrupted = options.interrupt_after == 0, listens = false;
+  auto listening_since = start;
+  bool waits = static_cast<bool>(options.when), hangs = false;
+  const bool unread = options.out == RunOptions::Out::kUnread;
   if (options.input.empty() && !waits) in.close_write();
-  while (out.read_end >= 0 || err.read_end >= 0) {
+  while ((out.read_end >= 0 && !unread) || err.read_end >= 0) {
     pollfd polled[3] = {
         {in.write_end, POLLOUT, 0}, {out.read_end, POLLIN, 0}, {err.read_end, POLLIN, 0}};
     // Nothing more to feed: its readiness would only keep poll() from waiting.
     if (fed == options.input.size()) polled[0].fd = -1;
+    if (unread) polled[1].fd = -1;
     ::poll(polled, 3, 20);
     if (polled[0].revents != 0 && in.write_end >= 0 && fed < options.input.size()) {
       const ssize_t put =
-          ::write(in.write_end, options.input.data() + fed, options.input.size() - fed);
+          ::write(in.write_end, options.input.data() + fed,
+                  options.piece == 0 ? options.input.size() - fed
+                                     : std::min(options.piece, options.input.size() - fed));
       fed += put > 0 ? static_cast<std::size_t>(put) : 0;
       if (put <= 0 || (fed == options.input.size() && !waits)) in.close_write();
     }
     if (polled[1].revents != 0 && out.read_end >= 0) drain(out, run.out);
     if (polled[2].revents != 0 && err.read_end >= 0) drain(err, run.err);
     const std::chrono::duration<double> passed = Clock::now() - start;
-    if (waits && fed == options.input.size() && options.when()) {
+    if (waits && fed == options.input.size() && (!unread || is_full(out)) && options.when()) {
       waits = false;
       if (options.signal != 0) ::kill(child, options.signal);
       in.close_write();
@@ -117,7 +140,17 @@ void converse(pid_t child, const RunOptions& options, Pipe& in, Pipe& out, Pipe&
       waits = false;
       ::kill(child, SIGKILL);
     }
-    if (!interrupted && passed.count() > options.interrupt_after) {
+    if (!waits && !hangs && passed.count() > 2 * kLongestWait) {
+      ADD_FAILURE() << "it does not end: " << run.err;
+      hangs = true;
+      ::kill(child, SIGKILL);
+    }
+    if (!interrupted && !listens) {
+      listens = catches(child, SIGINT);
+      listening_since = Clock::now();
+    }
+    const std::chrono::duration<double> listening = Clock::now() - listening_since;
+    if (!interrupted && listens && listening.count() > options.interrupt_after) {
       interrupted = true;
       ::kill(child, SIGINT);
     }
@@ -130,7 +163,11 @@ ProgramRun run_glassgpt(const std::vector<std::string>& arguments, const RunOpti
   ::signal(SIGPIPE, SIG_IGN);
   Pipe in, out, err;
   // Before the program starts: its first byte must already meet a closed pipe.
-  if (options.out != RunOptions::Out::kPipe) out.close_read();
+  if (options.out == RunOptions::Out::kUnread) {
+    ::fcntl(out.write_end, F_SETPIPE_SZ, 4096);
+  } else if (options.out != RunOptions::Out::kPipe) {
+    out.close_read();
+  }
   const pid_t child = ::fork();
   if (child == 0) become_glassgpt(arguments, options, in, out, err);
   in.close_read();
@@ -140,7 +177,9 @@ ProgramRun run_glassgpt(const std::vector<std::string>& arguments, const RunOpti
   ProgramRun run;
   converse(child, options, in, out, err, run);
   int status = 0;
-  ::waitpid(child, &status, 0);
+  rusage usage = {};
+  ::wait4(child, &status, 0, &usage);
+  run.peak_bytes = static_cast<std::uint64_t>(usage.ru_maxrss) << 10;  // from KiB
   run.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   return run;
 }

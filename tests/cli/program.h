@@ -14,16 +14,29 @@
 
 namespace glassgpt::testing {
 
+// Whether these tests, and the program with them, are built with the address or thread sanitizer.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr bool kSanitized = true;
+#elif defined(__has_feature)
+inline constexpr bool kSanitized =
+    __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
+#else
+inline constexpr bool kSanitized = false;
+#endif
+
 struct ProgramRun {
   int code = -1;  // exit code; 128 + signal if a signal ended it
   std::string out, err;
+  std::uint64_t peak_bytes = 0;  // of its memory, or of the test's when it was started, if more
 };
 
 struct RunOptions {
   std::string input;                     // what its standard input holds
+  std::size_t piece = 0;                 // 0: written to it as it takes it; else in such pieces
   std::vector<std::string> environment;  // "NAME=VALUE", added to this process's own
-  enum class Out { kPipe, kClosed, kClosedPipe, kFull } out = Out::kPipe;
-  double interrupt_after = 0;  // seconds until SIGINT; 0: none
+  // kUnread: nobody reads it, and `when` is asked only once the program waits for a reader.
+  enum class Out { kPipe, kUnread, kClosed, kClosedPipe, kFull } out = Out::kPipe;
+  double interrupt_after = 0;  // seconds from when it listens to SIGINT until SIGINT; 0: none
   // Asked again and again while it runs. Once true, the program gets `signal` (0: none); until then
   // its standard input stays open.
   std::function<bool()> when;

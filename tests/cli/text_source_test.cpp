@@ -6,12 +6,14 @@
 #include <filesystem>
 #include <fstream>
 
+#include "tests/io/temporary_directory.h"
+
 namespace glassgpt::cli {
 namespace {
 
 TEST(TextSource, BytesReadEndWithTheLastTextThatWasHandedOut) {
-  const std::filesystem::path file =
-      std::filesystem::path(::testing::TempDir()) / "text_source_test.txt";
+  const testing::TemporaryDirectory directory;
+  const std::filesystem::path file = directory / "texts.txt";
   std::ofstream(file, std::ios::binary) << "ab\ncd\r\n\n" << std::string(600000, 'x') << "\nlast";
   TextSource source({.input = file.string()}, {}, false);
   EXPECT_EQ(source.bytes_total(), 600013U);
@@ -22,7 +24,6 @@ TEST(TextSource, BytesReadEndWithTheLastTextThatWasHandedOut) {
   }
   EXPECT_FALSE(source.next(text));
   EXPECT_EQ(source.bytes_read(), source.bytes_total());
-  std::filesystem::remove(file);
 }
 
 }  // namespace

@@ -80,17 +80,31 @@ TEST_F(Program, TextAfterTwoDashesIsNeverAnOption) {
   }
 }
 
-TEST_F(Program, NumbersAsIdsStayTheirDigitsOrAreRefused) {
+TEST_F(Program, NumbersAsIdsStayAsTheyAreWritten) {
   const auto as_lines = [&](const std::string& id) {
     return write("ids.jsonl", "{\"id\": " + id + ", \"text\": \"The\"}\n");
   };
-  for (const std::string id : {"18446744073709551615", "-9223372036854775808", "1.0", "0.25"}) {
+  for (const std::string id : {"18446744073709551615", "-9223372036854775808", "1.0", "0.25", "1e2",
+                               "18446744073709551617", "0.12345678901234567890"}) {
     const std::string out = output_of({"embed", "-q", "--json", "-i", as_lines(id)});
     EXPECT_EQ(out.substr(0, out.find(",\"tokens\"")), "{\"id\":" + id);
   }
-  for (const std::string id : {"18446744073709551617", "0.12345678901234567890"}) {
-    expect_failure(run_glassgpt({"embed", "-i", as_lines(id)}), 1, "write it as a string");
-  }
+  // What else is in the line is none of its business.
+  const std::string line = R"({"more": {"id": 2.50}, "id": 1.50, "text": "0.5", "last": [3.50]})";
+  const std::string out =
+      output_of({"embed", "-q", "--json", "-i", write("ids.jsonl", line + "\n")});
+  EXPECT_EQ(out.substr(0, out.find(",\"tokens\"")), "{\"id\":1.50");
+}
+
+TEST_F(Program, CtrlCEndsAWriteThatWaitsForAReader) {
+  RunOptions options;
+  options.out = RunOptions::Out::kUnread;
+  options.when = [] { return true; };
+  options.signal = SIGINT;
+  for (int i = 0; i < 200; ++i) options.input += "The cat sat on the mat.\n";
+  const ProgramRun run = run_glassgpt({"embed", "-q", "--json", "--layers", "all"}, options);
+  EXPECT_EQ(run.code, 1);
+  EXPECT_NE(run.err.find("interrupted"), std::string::npos) << run.err;
 }
 
 TEST_F(Program, TextsAreTakenAsTheyAre) {

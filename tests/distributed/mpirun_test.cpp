@@ -55,6 +55,9 @@ class Mpirun : public Program {
     ::setenv("OMPI_MCA_rmaps_base_oversubscribe", "1", 1);
     ::setenv("OMPI_MCA_hwloc_base_binding_policy", "none", 1);
     ::setenv("GLASSGPT_THREADS", "1", 1);
+    // A folder of its own for what mpirun keeps while it runs: several that share one can remove it
+    // under each other.
+    ::setenv("TMPDIR", directory_.path().c_str(), 1);
   }
 
   // `after` mpirun: "-n 2 PROGRAM embed ...". PROGRAM stands for the program. `meanwhile` is called
@@ -149,17 +152,16 @@ class MpirunEmbed : public Mpirun {
     return static_cast<std::size_t>(std::count(done.begin(), done.end(), '1'));
   }
 
-  // Starts two ranks, and kills the second with SIGKILL once some blocks are done.
+  // mpirun's word for the program with what happens to it at one moment.
+  static std::string program_with(const std::string& what) {
+    return "env FAILING_DISK='" + what + "' LD_PRELOAD='" GLASSGPT_FAILING_DISK "' PROGRAM ";
+  }
+
+  // Starts two ranks; the second is killed when it has done three blocks.
   Ended kill_one(const std::string& out) const {
-    return mpirun("-n 1 PROGRAM " + command(out, "--checkpoint-seconds 0") +
-                      " : -n 1 sh -c 'echo $$ >victim; exec PROGRAM " +
-                      command(out, "--checkpoint-seconds 0") + "'",
-                  [&](pid_t) {
-                    const auto start = Clock::now();
-                    while (blocks_done(out) < 3 && Clock::now() - start < std::chrono::minutes(2))
-                      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-                    ::kill(static_cast<pid_t>(std::stol(read("victim"))), SIGKILL);
-                  });
+    const std::string arguments = command(out, "--checkpoint-seconds 0");
+    return mpirun("-n 1 PROGRAM " + arguments + " : -n 1 " +
+                  program_with("9 sync 3 /resume.blocks.part") + arguments);
   }
 };
 
@@ -193,7 +195,8 @@ TEST_F(MpirunEmbed, LinesAndDocumentsAreCutAsByOneProcess) {
     const std::string arguments =
         "embed --quiet --input texts.txt --truncate window --input-format " + format + " -o " +
         format;
-    ASSERT_EQ(mpirun("-n 1 PROGRAM " + arguments + "1").code, 0);
+    const Ended alone = mpirun("-n 1 PROGRAM " + arguments + "1");
+    ASSERT_EQ(alone.code, 0) << alone.err;
     const Ended ended = ranks(2, arguments + "2");
     ASSERT_EQ(ended.code, 0) << ended.err;
     expect_same_files(format + "2", format + "1");
@@ -214,20 +217,35 @@ TEST_F(MpirunEmbed, OneProcessKilledEndsAllAndResumesWithAnyNumber) {
   }
 }
 
+TEST_F(MpirunEmbed, AKillAtTheBeginningOfAResumeLosesNothing) {
+  embed_alone("one");
+  kill_one("killed");
+  ASSERT_GE(blocks_done("killed"), 3u);
+  mpirun("-n 2 " + program_with("9 empty 1 /resume.blocks.part") + command("killed", "--resume"));
+  const Ended resumed = ranks(1, command("killed", "--resume"));
+  ASSERT_EQ(resumed.code, 0) << resumed.err;
+  expect_same_files("killed", "one");
+}
+
+TEST_F(MpirunEmbed, OneProcessGoesOnFromTheSameFileAlone) {
+  embed_alone("one");
+  kill_one("killed");
+  const Ended piped = mpirun(
+      "-n 1 sh -c 'exec \"$0\" embed --truncate window --layers 0,final -o killed --resume "
+      "<texts.jsonl' PROGRAM");
+  expect_one_error(piped, "--input FILE");
+  EXPECT_EQ(piped.code, 2);
+  ASSERT_EQ(mpirun("-n 1 PROGRAM " + command("killed", "--resume")).code, 0);
+  expect_same_files("killed", "one");
+}
+
 TEST_F(MpirunEmbed, SeveralProcessesGoOnWithWhatOneHadBegun) {
   embed_alone("one");
-  RunOptions options;
-  options.when = [&] {
-    if (!exists("alone/resume.json")) return false;
-    const auto journal = nlohmann::json::parse(read("alone/resume.json"), nullptr, false);
-    return journal.is_object() && journal["counts"]["texts"].get<int>() >= 60;
-  };
-  options.signal = SIGKILL;
-  const ProgramRun killed = run_glassgpt(
-      {"embed", "--quiet", "--input", path("texts.jsonl"), "--truncate", "window", "--layers",
-       "0,final", "--batch-tokens", "64", "--checkpoint-seconds", "0", "-o", path("alone")},
-      options);
-  ASSERT_EQ(killed.code, 128 + SIGKILL) << killed.err;
+  const Ended killed = mpirun("-n 1 " + program_with("9 sync 120 /final.npy.part") +
+                              command("alone", "--checkpoint-seconds 0"));
+  ASSERT_NE(killed.code, 0);
+  const auto journal = nlohmann::json::parse(read("alone/resume.json"));
+  ASSERT_GE(journal["counts"]["texts"].get<int>(), 30);
   const Ended resumed = ranks(2, command("alone", "--resume"));
   ASSERT_EQ(resumed.code, 0) << resumed.err;
   expect_same_files("alone", "one");
@@ -257,8 +275,8 @@ TEST_F(MpirunEmbed, OneProcessWithAFullDiskEndsAllAndItsFinishedRowsStay) {
 
 TEST_F(MpirunEmbed, RowsThatADiskLostAreComputedAgain) {
   embed_alone("one");
-  const Ended failed = mpirun("-n 2 env LD_PRELOAD='" GLASSGPT_FAILING_DISK "' PROGRAM " +
-                              command("lost", "--checkpoint-seconds 0"));
+  const Ended failed =
+      mpirun("-n 2 " + program_with("loss") + command("lost", "--checkpoint-seconds 0"));
   EXPECT_NE(failed.code, 0);
   EXPECT_NE(failed.err.find("Input/output error"), std::string::npos) << failed.err;
   const Ended resumed = ranks(2, command("lost", "--resume"));

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "glassgpt/tokenizer.h"
+#include "tests/io/temporary_directory.h"
 #include "tests/tokenizer/shared_data.h"
 
 namespace glassgpt {
@@ -31,8 +32,8 @@ TEST(HuggingFaceLibrary, LoadsWhatWeSaveAndEncodesTheSame) {
     GTEST_SKIP() << "set GLASSGPT_PEERS_PYTHON to a Python with the package tokenizers";
   }
   SKIP_WITHOUT_SHARED_DATA();
-  const fs::path folder = fs::path(::testing::TempDir()) / "glassgpt_huggingface_load";
-  fs::create_directories(folder);
+  const testing::TemporaryDirectory directory;
+  const fs::path folder = directory.path();
   std::ofstream(folder / "encode.py") << kScript;
   const std::tuple<const char*, SplitPattern, const char*> vocabularies[] = {
       {"r50k_base.tiktoken", SplitPattern::kGpt2, "gpt2_cases.jsonl"},
@@ -54,7 +55,6 @@ TEST(HuggingFaceLibrary, LoadsWhatWeSaveAndEncodesTheSame) {
     ASSERT_EQ(std::system(command.c_str()), 0) << file;
     EXPECT_EQ(json::parse(testing::read_text(folder / "ids.json")), expected) << file;
   }
-  fs::remove_all(folder);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "glassgpt/tokenizer.h"
+#include "tests/io/temporary_directory.h"
 #include "tests/tokenizer/shared_data.h"
 
 namespace glassgpt {
@@ -18,19 +19,14 @@ namespace fs = std::filesystem;
 
 class TemporaryFolder {
  public:
-  TemporaryFolder() : path_(fs::path(::testing::TempDir()) / "glassgpt_training_oracle") {
-    fs::remove_all(path_);
-    fs::create_directories(path_);
-  }
-  ~TemporaryFolder() { fs::remove_all(path_); }
   fs::path write(const std::string& name, const std::string& text) const {
-    std::ofstream(path_ / name, std::ios::binary) << text;
-    return path_ / name;
+    std::ofstream(path() / name, std::ios::binary) << text;
+    return path() / name;
   }
-  const fs::path& path() const { return path_; }
+  const fs::path& path() const { return directory_.path(); }
 
  private:
-  fs::path path_;
+  testing::TemporaryDirectory directory_;
 };
 
 // The model as tokenizer.json has it. Special tokens stand in the vocabulary there and here.

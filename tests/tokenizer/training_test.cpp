@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "glassgpt/tokenizer.h"
+#include "tests/io/temporary_directory.h"
 #include "tests/tokenizer/shared_data.h"
 #include "tokenizer/byte_alphabet.h"
 
@@ -50,10 +51,10 @@ TokenizerTrainingOptions botchan_options(std::size_t vocab_size) {
 
 // The merges of a saved tokenizer, as bytes.
 std::vector<std::pair<std::string, std::string>> merges_of(const Tokenizer& tokenizer) {
-  const fs::path file = fs::path(::testing::TempDir()) / "glassgpt_training_test.json";
+  const testing::TemporaryDirectory directory;
+  const fs::path file = directory / "tokenizer.json";
   tokenizer.save(file);
   const auto root = nlohmann::json::parse(read_text(file));
-  fs::remove(file);
   std::vector<std::pair<std::string, std::string>> merges;
   for (const std::string line : root.at("model").at("merges")) {
     const std::size_t space = line.find(' ');

@@ -1,6 +1,7 @@
 // Corpora, and the token file made of them.
 #include "train/corpus.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -92,6 +93,9 @@ TEST(Corpus, AFolderThatCannotBeLookedIntoIsNamed) {
   {
     fs::permissions(closed, fs::perms::none);
     const AsNobody nobody;
+    // access() asks for the real user, this for the one that it has become.
+    if (::faccessat(AT_FDCWD, directory.path().c_str(), R_OK | X_OK, AT_EACCESS) != 0)
+      GTEST_SKIP() << "the folder for temporary files is closed to the user nobody";
     expect_error([&] { corpus_files(directory / "corpus"); }, ErrorCode::kUnreadable,
                  "Permission denied", closed.string());
     expect_error([&] { corpus_files(closed); }, ErrorCode::kUnreadable, "Permission denied",

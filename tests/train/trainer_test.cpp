@@ -99,7 +99,8 @@ TEST(Trainer, KilledAtAnyMomentAndResumedEndsWithTheSameBytes) {
   while (!done && kills < 200) {
     const pid_t child = start("killed");
     // Longer from time to time, so that a slow machine gets through as well.
-    std::uniform_int_distribution<useconds_t> microseconds(10'000, 200'000 + 20'000u * kills);
+    std::uniform_int_distribution<useconds_t> microseconds(
+        10'000, 200'000u + 20'000u * kills + 1'000u * kills * kills);
     ::usleep(microseconds(random));
     ::kill(child, SIGKILL);
     const int status = exit_status(child);

@@ -43,7 +43,7 @@ class Browser:
             options.add_argument(argument)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         self.driver = webdriver.Chrome(service=Service(driver), options=options)
-        self.driver.set_script_timeout(60)
+        self.driver.set_script_timeout(600)
 
     def quit(self):
         self.driver.quit()
@@ -60,6 +60,8 @@ class Browser:
         self.script("""const element = document.createElement("script");
             element.textContent = arguments[0];
             document.head.append(element)""", PROBES)
+        # Pictures are drawn when they have a size, which the first frame gives them.
+        self.driver.execute_async_script("const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(() => done()))")
 
     def script(self, text, *arguments):
         return self.driver.execute_script(text, *arguments)

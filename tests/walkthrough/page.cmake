@@ -11,7 +11,7 @@ function(glassgpt_add_page_test name)
   else()
     add_test(NAME ${name} COMMAND ${CMAKE_COMMAND} -E echo "Skipped: no Python 3, Chromium or chromedriver was found")
   endif()
-  set_tests_properties(${name} PROPERTIES SKIP_REGULAR_EXPRESSION "^Skipped|\nSkipped" TIMEOUT 900)
+  set_tests_properties(${name} PROPERTIES SKIP_REGULAR_EXPRESSION "^Skipped|\nSkipped" TIMEOUT 2400)
 endfunction()
 
 glassgpt_add_page_test(WalkthroughPage.TextsAreCompleteInBothLanguages ${CMAKE_CURRENT_LIST_DIR}/texts_test.py

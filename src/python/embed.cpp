@@ -172,9 +172,17 @@ struct PreparedText : EmbeddedText {
 
 std::vector<PreparedText> prepare_texts(const Tokenizer& tokenizer, std::vector<std::string> texts,
                                         const EmbedOptions& options) {
+  // Often enough for a person, seldom enough for other threads that hold the interpreter.
+  constexpr std::size_t kBytesBetweenLooks = std::size_t{1} << 18;
   std::vector<PreparedText> prepared;
   prepared.reserve(texts.size());
+  std::size_t unlooked = 0;
   for (std::size_t i = 0; i < texts.size(); ++i) {
+    unlooked += texts[i].size() + 1;
+    if (unlooked >= kBytesBetweenLooks) {
+      throw_if_interrupted();
+      unlooked = 0;
+    }
     PreparedText text{prepare(tokenizer, i, std::move(texts[i]), options), {}};
     text.word_characters = character_spans(text.bytes, text.words);
     text.bytes.clear();  // Python has them

@@ -136,11 +136,7 @@ PYBIND11_MODULE(_core, module) {
   engine.def_property_readonly("config", &config_of)
       .def_property_readonly("directory", [](const Engine& self) { return self.directory; })
       .def_property_readonly("parameters",
-                             [](const Engine& self) { return self.model.config().parameters(); })
-      .def_property_readonly("weight_bytes",
-                             [](const Engine& self) { return self.model.weight_bytes(); })
-      .def_property_readonly("packed_bytes",
-                             [](const Engine& self) { return self.model.packed_bytes(); });
+                             [](const Engine& self) { return self.model.config().parameters(); });
   define_tokens(engine);
   define_embed(engine);
   define_trace(engine);

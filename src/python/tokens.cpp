@@ -32,10 +32,6 @@ py::bytes detokenize(const Engine& engine, const std::vector<TokenId>& ids) {
   return py::bytes(engine.tokenizer.decode(ids));
 }
 
-py::bytes token_bytes(const Engine& engine, TokenId id) {
-  return py::bytes(std::string(engine.tokenizer.token_bytes(id)));
-}
-
 // [V, C], the model's own numbers: read-only, and the model stays while the array does.
 py::array token_embedding(const py::object& self) {
   const auto& engine = self.cast<const Engine&>();
@@ -51,7 +47,6 @@ py::array token_embedding(const py::object& self) {
 void define_tokens(py::class_<Engine>& engine) {
   engine.def("tokenize", &tokenize, py::arg("text"), py::arg("special"))
       .def("detokenize", &detokenize, py::arg("ids"))
-      .def("token_bytes", &token_bytes, py::arg("id"))
       .def_property_readonly("token_embedding", &token_embedding);
 }
 

@@ -88,8 +88,8 @@ py::dict trace(const Engine& engine, const std::vector<TokenId>& ids,
   const std::size_t context = engine.model.config().n_positions;
   if (ids.size() > context)
     throw std::invalid_argument(
-        fmt::format("the text has {} tokens, {} more than the model's context of {}", ids.size(),
-                    ids.size() - context, context));
+        fmt::format("the text has {} tokens, {} more than the model's context of {}; shorten it",
+                    ids.size(), ids.size() - context, context));
   std::unique_ptr<Recorder> recorder;
   {
     const py::gil_scoped_release released;

@@ -28,6 +28,10 @@ VALUE_ERRORS = {
     "bfloat16 by BLAS": (dict(dtype="bf16", gemm="blas"), "gemm must be auto or simd"),
     "an unknown treatment of special tokens": (dict(special="some"), "special is 'some', expected none, "),
     "a centre of another width": (dict(center=[1.0, 2.0]), r"center of final has shape \[2\], expected \[256\]"),
+    "a centre that is no number": (dict(center=np.full(256, np.nan)), "the center of final has values that are not finite"),
+    "a centre beyond float32": (dict(center=np.full(256, 1e300)), "not finite as float32"),
+    "a complex centre": (dict(center=np.zeros(256) * 1j), "has the type complex128, expected real numbers"),
+    "more tokens than can be counted": (dict(batch_tokens=10**30), "batch_tokens is 10"),
     "a centre for another layer": (dict(center={0: np.zeros(256)}), "center has no row for final; it has 0"),
 }
 
@@ -46,7 +50,7 @@ def test_the_text_that_is_too_long_is_counted(model):
 
 
 def test_special_tokens_can_be_refused(model):
-    with pytest.raises(ValueError, match="text 0.*<|endoftext|>"):
+    with pytest.raises(ValueError, match=r"text 0.*<\|endoftext\|>"):
         model.embed("a<|endoftext|>b", special="error")
     assert len(model.tokenize("a<|endoftext|>b", special="all")) == 3
 
@@ -59,8 +63,37 @@ def test_what_is_no_text_is_a_type_error(model):
         model.embed({"a": "b"})
     with pytest.raises(TypeError, match="layers has True"):
         model.embed("a", layers=[True])
-    with pytest.raises(UnicodeEncodeError):
-        model.embed("\ud800")
+    with pytest.raises(TypeError, match="of more than one dimension"):
+        model.embed(np.array([["a", "b"]]))
+    for texts in (None, 3, bytearray(b"a"), memoryview(b"a")):
+        with pytest.raises(TypeError, match=f"texts is {type(texts).__name__}"):
+            model.embed(texts)
+    for text, index in (("\ud800", 0), (["fine", "a\udcff"], 1)):
+        with pytest.raises(ValueError, match=f"text {index} has half a surrogate pair at character {index}"):
+            model.embed(text)
+
+
+def test_a_table_of_texts_is_refused(model):
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"title": ["a", "b"], "text": ["c", "d"]})
+    with pytest.raises(TypeError, match="texts is a DataFrame"):
+        model.embed(frame)
+    assert model.embed(frame["text"], unit="text").rows["token"].tolist() == ["c", "d"]
+
+
+WRONG_TYPES = {
+    "stride": dict(stride=1.5, truncate="window"), "batch_tokens": dict(batch_tokens=512.0), "threads": dict(threads="1"),
+    "unit": dict(unit=None), "pool": dict(unit="text", pool=3), "normalize": dict(normalize="no"), "truncate": dict(truncate=None),
+    "special": dict(special=None), "gemm": dict(gemm=None), "dtype": dict(dtype=np.float32), "layers": dict(layers=None), "taps": dict(taps=b"q"),
+    "center": dict(center={1.0: np.zeros(256)}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRONG_TYPES)
+def test_wrong_types_are_named_and_the_texts_are_not(name, model):
+    with pytest.raises(TypeError, match=f"^{name} (is|has)") as raised:
+        model.embed(["a secret"], **WRONG_TYPES[name])
+    assert "secret" not in str(raised.value) and "\n" not in str(raised.value)
 
 
 def test_ids_are_checked(model):

@@ -70,6 +70,10 @@ def test_a_stored_centre_is_subtracted_as_on_the_command_line(model, program, te
     expected = np.load(tmp_path / "out.npz")["final"]
     for center in (mean, mean[np.newaxis], {"final": mean}):
         assert model.embed(TEXTS, center=center, normalize=True)["final"].tobytes() == expected.tobytes()
+    # By every name that Vectors knows an array by.
+    expected = model.embed(TEXTS, layers=6, center=mean)[6].tobytes()
+    for key in (6, "6", -1, "layer_06", np.int64(6)):
+        assert model.embed(TEXTS, layers=6, center={key: mean})[6].tobytes() == expected
 
 
 def test_rows_are_those_of_the_command_line(model, program, text_file, tmp_path):

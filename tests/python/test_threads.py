@@ -1,5 +1,6 @@
 """One model, many threads of Python's: the same bytes, the interpreter free meanwhile, and signals heard."""
 import concurrent.futures
+import copy
 import pickle
 import signal
 import subprocess
@@ -70,34 +71,47 @@ def test_other_threads_run_meanwhile(call, model, model_directory, switches_only
         work()
         if ran:
             break
+    # Waiting for it would let it run.
+    meanwhile = bool(ran)
     thread.join()
-    assert ran
+    assert meanwhile
 
 
 class Interrupted(Exception):
     pass
 
 
-def test_signals_are_heard_between_passes(model):
-    """A handler that runs only after the call would run once: signals of one kind are not counted while they wait."""
-    heard = []
+@pytest.mark.parametrize("last", [b" word" * 250, b" word" * 300])
+def test_signals_are_heard_during_a_call(last, model, switches_only_where_the_lock_is_let_go):
+    """Between passes; and while texts are tokenized, of which the last would be an error, too long, before the first pass.
+
+    A handler that runs only after the call would run once: signals of one kind are not counted while they wait.
+    """
+    heard, over = [], threading.Event()
 
     def hear(number, frame):
         heard.append(number)
         if len(heard) == 3:
             raise Interrupted
 
+    def ring():  # runs from when the call lets the interpreter go
+        while not over.wait(0.002):
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGALRM)
+
     before = signal.signal(signal.SIGALRM, hear)
-    signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+    bell = threading.Thread(target=ring)
+    texts = [b" word" * 250] * 20000 + [last]
     try:
         with pytest.raises(Interrupted):
+            bell.start()
             model._engine.embed(
-                [b" word" * 250] * 400,
+                texts,
                 layers="final", taps="", unit="text", pool="mean", normalize=False, center=[], truncate="error", stride=0,
                 batch_tokens=250, special="none", threads=1, gemm="auto", dtype="f32",
             )  # fmt: skip
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        over.set()
+        bell.join()
         signal.signal(signal.SIGALRM, before)
     assert model.embed("and it goes on")["final"].shape[0] > 0
 
@@ -119,6 +133,36 @@ sys.exit(os.waitpid(child, 0)[1])
 
 def test_a_forked_process_computes_the_same_bytes():
     assert subprocess.run([sys.executable, "-c", FORK], check=False).returncode == 0
+
+
+# The parent has used OpenMP before, the child imports the package.
+FORK_BEFORE_IMPORT = """
+import os, signal, sys
+import numpy as np
+from sklearn.ensemble import HistGradientBoostingRegressor
+x = np.random.rand(4000, 20)
+HistGradientBoostingRegressor(max_iter=3).fit(x, x[:, 0])
+child = os.fork()
+if child == 0:
+    signal.alarm(300)
+    import glassgpt
+    os._exit(0 if len(glassgpt.load().embed(" word" * 200, threads=2)["final"]) else 1)
+sys.exit(os.waitpid(child, 0)[1])
+"""
+
+
+def test_a_process_forked_before_the_import_computes_too():
+    pytest.importorskip("sklearn", reason="Debian's python3-sklearn is not installed: it is what uses OpenMP before the fork")
+    assert subprocess.run([sys.executable, "-c", FORK_BEFORE_IMPORT], check=False).returncode == 0
+
+
+def test_a_model_keeps_its_path_when_the_working_directory_changes(model_directory, monkeypatch):
+    monkeypatch.chdir(model_directory.parent)
+    relative = glassgpt.load(model_directory.name, tokenizer=model_directory.name)
+    monkeypatch.chdir("/")
+    again = pickle.loads(pickle.dumps(relative))
+    assert again.path == relative.path and again.path.samefile(model_directory)
+    assert copy.copy(relative) is relative and copy.deepcopy(relative) is relative
 
 
 def test_a_model_goes_to_other_processes_by_its_path(model):

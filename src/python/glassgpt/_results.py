@@ -4,7 +4,7 @@ from __future__ import annotations
 import html
 import re
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, Sequence, Tuple, Union
+from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ def _html_table(caption: str, header: Sequence[str], rows: Sequence[Sequence[obj
         return "<tr>" + "".join(f"<{tag}>{html.escape(str(cell))}</{tag}>" for cell in cells) + "</tr>"
 
     body = "".join(line("td", row) for row in rows)
-    return f"<table><caption>{html.escape(caption)}</caption><thead>{line('th', header)}</thead><tbody>{body}</tbody></table>"
+    return f"<table><caption>{html.escape(caption)}</caption><thead>{line('th', header)}</thead><tbody style='white-space: pre'>{body}</tbody></table>"
 
 
 def _readable(token: bytes) -> str:
@@ -112,22 +112,19 @@ class Vectors(Mapping[LayerKey, NDArray[np.float32]]):
         self._texts = texts
         self._n_layer = n_layer
 
-    def _canonical(self, key: object) -> LayerKey:
-        if isinstance(key, str):
-            layer = re.fullmatch(r"layer_(\d+)|(-?\d+)", key)
-            if layer is None:
-                return key
-            key = int(layer[1] or layer[2])
-        if isinstance(key, bool) or not isinstance(key, (int, np.integer)):
-            raise KeyError(key)
-        number = int(key)
-        return number + self._n_layer + 1 if number < 0 else number
-
     def __getitem__(self, key: LayerKey) -> NDArray[np.float32]:
-        found = self._arrays.get(self._canonical(key))
+        name = _array_key(key, self._n_layer)
+        found = None if name is None else self._arrays.get(name)
         if found is None:
             raise KeyError(f"{key!r}: there are {', '.join(repr(k) for k in self._arrays)}")
         return found
+
+    # Mapping's would compare arrays, which have no truth value.
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __hash__(self) -> int:
+        return id(self)
 
     def __iter__(self) -> Iterator[LayerKey]:
         return iter(self._arrays)
@@ -222,6 +219,12 @@ class Trace(Mapping[str, NDArray[Any]]):
             raise KeyError(f"{name!r}: blocks are numbered 0 to {len(blocks) - 1}")
         raise KeyError(f"{name!r}: there are {', '.join(self._arrays)}")
 
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __hash__(self) -> int:
+        return id(self)
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._arrays)
 
@@ -234,6 +237,23 @@ class Trace(Mapping[str, NDArray[Any]]):
     def _repr_html_(self) -> str:
         rows = [[name, " × ".join(map(str, array.shape)), _STAGES[name]] for name, array in self._arrays.items()]
         return _html_table(f"{len(self.tokens)} tokens through the model", ["stage", "shape", "what it is"], rows)
+
+
+def _array_key(key: object, n_layer: int) -> Optional[LayerKey]:
+    """What Vectors calls the array: 3 for 3, "3", "layer_03" and, of a model with 4 layers, -2; "q_03" for "q.3"; other names as they are; None
+    for what names nothing."""
+    if isinstance(key, str):
+        block = re.fullmatch(r"(\w+)\.(\d+)", key)
+        if block is not None:
+            return f"{block[1]}_{int(block[2]):02}"
+        layer = re.fullmatch(r"layer_(\d+)|(-?\d+)", key)
+        if layer is None:
+            return key
+        key = int(layer[1] or layer[2])
+    if isinstance(key, bool) or not isinstance(key, (int, np.integer)):
+        return None
+    number = int(key)
+    return number + n_layer + 1 if number < 0 else number
 
 
 def _strings(values: Sequence[str]) -> NDArray[np.object_]:

@@ -406,7 +406,25 @@ TEST_F(Embedding, DryRunTellsTheSizesOfTheFiles) {
   }
 }
 
-TEST_F(Embedding, EveryRunEndsWithALineOfCountsButForATableOnTheTerminal) {
+TEST_F(Embedding, MemoryDoesNotGrowWithTheCorpus) {
+  if (kSanitized) GTEST_SKIP() << "a sanitizer keeps what was freed";
+  const auto peak = [&](int texts) {
+    RunOptions options;
+    for (int i = 0; i < texts; ++i) options.input += "The cat sat on the mat, and 猫 too.\n";
+    const ProgramRun run = run_glassgpt(
+        {"embed", "-q", "--layers", "all", "--threads", "1", "-o", path("out")}, options);
+    EXPECT_EQ(run.code, 0) << run.err;
+    return run.peak_bytes;
+  };
+  const std::uint64_t few = peak(200), many = peak(8000);
+  std::uint64_t written = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(path("out")))
+    written += entry.file_size();
+  EXPECT_GT(written, std::uint64_t{32} << 20);
+  EXPECT_LT(many, few + (std::uint64_t{8} << 20));
+}
+
+TEST_F(Embedding, EveryRunEndsWithALineOfCounts) {
   for (const std::string format : {"table", "jsonl", "csv"}) {
     const ProgramRun run = run_glassgpt({"embed", "--format", format, kText});
     EXPECT_EQ(run.code, 0);

@@ -32,12 +32,18 @@ constexpr const char* kManifestFile = "manifest.json";
 // asking the system cost next to nothing.
 constexpr std::size_t kGatheredBytes = std::size_t{1} << 25;
 
+// Null if there is none. Throws Error (kMalformed) for a file of that name that another program
+// made.
 ordered_json read_manifest(const fs::path& folder) {
+  const fs::path file = folder / kManifestFile;
   std::error_code error;
-  if (!fs::exists(folder / kManifestFile, error)) return {};
-  ordered_json manifest =
-      ordered_json::parse(io::read_file(folder / kManifestFile), nullptr, false);
-  return manifest.is_object() ? manifest : ordered_json();
+  if (!fs::exists(file, error) && !error) return {};
+  ordered_json manifest = ordered_json::parse(io::read_file(file), nullptr, false);
+  if (!manifest.is_object() || !manifest.contains("glassgpt") || !manifest.contains("arrays")) {
+    throw Error(ErrorCode::kMalformed, file.string(), "is not embed's, which would replace it",
+                "name another folder, or move it away");
+  }
+  return manifest;
 }
 
 // Array files that a manifest names.
@@ -343,6 +349,7 @@ void refuse_other_run(const fs::path& folder, const std::string& difference) {
 }
 
 std::uint64_t abandon(const fs::path& folder) {
+  static_cast<void>(read_manifest(folder));
   std::optional<EmbedJournal> before;
   std::error_code error;
   try {

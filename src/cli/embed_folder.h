@@ -25,7 +25,8 @@ void add_manifest(EmbedJournal& journal, const EmbedTarget& target, const EmbedP
 // All rows are written, and the journal says so: gives the files their names. Can be done again
 // after it was broken off anywhere.
 void give_names(const std::filesystem::path& folder, const EmbedJournal& journal);
-// Forgets an interrupted run; how many texts it had done.
+// Forgets an interrupted run; how many texts it had done. Throws Error (kMalformed) if the folder
+// has a manifest.json of another program's.
 std::uint64_t abandon(const std::filesystem::path& folder);
 // True if the folder holds the finished result of the same settings; Error if of others, or if a
 // file of it is gone or has another length.

@@ -264,7 +264,13 @@ class Nearest : public Command {
     const Tokenizer tokenizer = tokenizer_.load(common);
     check_tokenizer_fits(tokenizer, model, directory);
     const VectorKind kind = kind_of_name(model.config(), stored.name());
-    const TextVectorOptions options = as_embedded(common, stored, model.config());
+    TextVectorOptions options;
+    try {
+      options = as_embedded(common, stored, model.config());
+    } catch (const nlohmann::json::exception&) {
+      throw Error(ErrorCode::kMalformed, (fs::path(in_) / "manifest.json").string(),
+                  "has options that embed does not write", "embed the texts again");
+    }
     const TextVectors vectors = text_vectors(model, tokenizer, kind, texts, options);
     // Texts without tokens have no row.
     for (std::size_t t = 0; t < texts.size(); ++t) {

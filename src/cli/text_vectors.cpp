@@ -71,7 +71,9 @@ Pooling pooling_of(const std::string& name) {
   if (name == "first") return Pooling::kFirst;
   if (name == "max") return Pooling::kMax;
   if (name == "weighted-mean") return Pooling::kWeightedMean;
-  return Pooling::kMean;
+  if (name == "mean") return Pooling::kMean;
+  throw Error(ErrorCode::kUnsupported, "", "there is no pooling '" + name + "'",
+              "known are mean, last, first, max and weighted-mean");
 }
 
 TokenRange tokens_of_word(const Tokenizer& tokenizer, std::string_view text,

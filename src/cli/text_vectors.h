@@ -30,7 +30,7 @@ struct TextVectors {
 TextVectors text_vectors(const Model& model, const Tokenizer& tokenizer, const VectorKind& kind,
                          const std::vector<Text>& texts, TextVectorOptions options);
 
-// "mean", "last", "first", "max", "weighted-mean".
+// "mean", "last", "first", "max", "weighted-mean". Throws Error (kUnsupported) for another name.
 Pooling pooling_of(const std::string& name);
 
 // The tokens of the first occurrence of `word` that `ids` and `spans`, those of the text or a

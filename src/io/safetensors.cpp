@@ -92,6 +92,12 @@ class HeaderReader {
       malformed(file_, "is " + std::to_string(bytes_.size()) +
                            " bytes long, too short for the 8 bytes of header length");
     }
+    const std::string_view text(reinterpret_cast<const char*>(bytes_.data()), bytes_.size());
+    if (text.starts_with("version https://git-lfs")) {
+      throw Error(ErrorCode::kMalformed, file_,
+                  "holds Git LFS's name for the weights, not the weights",
+                  "run 'git lfs pull' where it was cloned, or download the file itself");
+    }
     std::uint64_t length = 0;
     std::memcpy(&length, bytes_.data(), sizeof length);
     if (length > kMaxHeaderBytes) {

@@ -148,7 +148,9 @@ Model Model::load(const std::filesystem::path& directory) {
   std::error_code ignored;
   const std::filesystem::file_status status = std::filesystem::status(directory, ignored);
   if (!std::filesystem::is_directory(status) && status.type() != std::filesystem::file_type::none)
-    throw Error(ErrorCode::kNotFound, directory.string(), "there is no such model directory",
+    throw Error(ErrorCode::kNotFound, directory.string(),
+                std::filesystem::exists(status) ? "is a file, not a model directory"
+                                                : "there is no such model directory",
                 "a model directory has config.json, model.safetensors and tokenizer.json");
   const ModelConfig config = read_config(directory / "config.json");
   return WeightsReader(config, find_weights(directory)).read();

@@ -271,6 +271,17 @@ TEST_F(ResumedEmbedding, AnotherNameOfTheOutputIsTheSameOutput) {
             0);
 }
 
+TEST_F(ResumedEmbedding, AManifestOfAnotherProgramIsNotReplaced) {
+  fs::create_directories(path("site"));
+  for (const std::string bytes : {R"({"name": "an app", "icons": []})", "{", ""}) {
+    write("site/manifest.json", bytes);
+    for (const Words& more : {Words{}, Words{"--resume"}}) {
+      expect_failure(run_with_input(command("site", more), "The cat\n"), 1, "is not embed's");
+      EXPECT_EQ(files("site"), (std::map<std::string, std::string>{{"manifest.json", bytes}}));
+    }
+  }
+}
+
 TEST_F(ResumedEmbedding, ADamagedJournalIsRefusedOrReplacedWhole) {
   ASSERT_EQ(stop("out", SIGKILL, texts_.size() / 2, 20, {}).code, 128 + SIGKILL);
   auto record = nlohmann::ordered_json::parse(read("out/resume.json"));

@@ -303,6 +303,22 @@ TEST_F(Looking, AWordIsTheFirstThatTruncationLeftWhole) {
                  1, "--truncate kept");
 }
 
+TEST_F(Looking, AManifestOfAnotherHandIsRefused) {
+  store({"--unit", "text"});
+  const auto whole = nlohmann::ordered_json::parse(read("out/manifest.json"));
+  const std::pair<const char*, json> changes[] = {
+      {"pool", 3}, {"pool", "sum"}, {"stride", "x"}, {"truncate", {1}}, {"special", nullptr}};
+  for (const auto& [key, value] : changes) {
+    auto manifest = whole;
+    manifest["options"][key] = value;
+    if (key == std::string("stride")) manifest["options"]["truncate"] = "window";
+    write("out/manifest.json", manifest.dump());
+    const ProgramRun run = run_glassgpt({"nearest", "--in", path("out"), "cat"});
+    expect_failure(run, 1, value == "sum" ? "no pooling 'sum'" : "manifest.json: has options");
+    EXPECT_EQ(run.err.find("json.exception"), std::string::npos) << run.err;
+  }
+}
+
 TEST_F(Looking, AQueryWithoutTokensIsNamed) {
   store({"--unit", "text"});
   const std::string queries = write("queries.txt", "The cat\n\nThe dog\n");

@@ -73,6 +73,13 @@ TEST(Safetensors, TheFileIsLaidOutAsTheFormatSays) {
   EXPECT_EQ(bytes.substr(8 + length, 2), std::string("\x00\xc2", 2));  // -3 as binary16: 0xc200
 }
 
+TEST(Safetensors, AGitLfsPointerIsCalledOne) {
+  const TemporaryDirectory directory;
+  write_file(directory / "f",
+             "version https://git-lfs.github.com/spec/v1\noid sha256:0123\nsize 497774208\n");
+  expect_error([&] { SafetensorsFile(directory / "f"); }, ErrorCode::kMalformed, "Git LFS");
+}
+
 TEST(Safetensors, TheSameTensorsMakeTheSameBytes) {
   const TemporaryDirectory directory;
   const auto values = counting(4);

@@ -115,7 +115,7 @@ test_asan_ubsan() {
 
 # The tests whose name says that they use threads; the others would only run slower.
 test_tsan() {
-  build_preset tsan --target glassgpt_kernels_tests model_test tokenizer_test train_tests &&
+  build_preset tsan --target glassgpt_kernels_tests model_test tokenizer_test train_tests cli_test glassgpt &&
     TSAN_OPTIONS="ignore_noninstrumented_modules=1 halt_on_error=1" \
       OMP_TOOL_LIBRARIES=/usr/lib/llvm-14/lib/libarcher.so \
       ctest --test-dir "$work/tsan" --output-on-failure --no-tests=error -R 'Thread'

@@ -174,8 +174,7 @@ class Embed : public Command {
   void add_output_options(CLI::App& app) {
     app.add_option("-o,--output", output_,
                    "a folder for npy files, or FILE.npz, .safetensors, .jsonl, .csv (default, or "
-                   "-: a table "
-                   "on standard output)")
+                   "-: a table on standard output)")
         ->check(not_empty())
         ->type_name("DIR|FILE");
     app.add_option("--format", format_, "of the result (default: by the name after -o)")
@@ -194,8 +193,8 @@ class Embed : public Command {
         ->type_name("FILE.svg");
     app.add_flag("--dry-run", dry_run_,
                  "only count rows and bytes: of the arrays and rows.jsonl, without the manifest "
-                 "and the records "
-                 "of npz and safetensors, or, for table, jsonl and csv, of the values as float32");
+                 "and the records of npz and safetensors, or, for table, jsonl and csv, of the "
+                 "values as float32");
     app.add_flag("--resume", resume_,
                  "go on with what an interrupted run left in DIR; the result has the same bytes as "
                  "without the interruption");
@@ -264,8 +263,7 @@ class Embed : public Command {
     if (!named || (fs::exists(text_.input, error) && !fs::is_regular_file(text_.input, error))) {
       throw UsageError(
           "several processes read their texts from a file that all of them see, and whoever goes "
-          "on "
-          "with their work from the same: name it with --input FILE");
+          "on with their work from the same: name it with --input FILE");
     }
   }
 

@@ -273,7 +273,7 @@ TEST_F(WrongFiles, DirectoriesWithoutTheirFilesAreExplained) {
   expect_error([&] { Model::load(directory_ / "nowhere"); }, ErrorCode::kNotFound,
                "there is no such model directory");
   expect_error([&] { Model::load(directory_ / "pytorch_model.bin"); }, ErrorCode::kNotFound,
-               "there is no such model directory");
+               "is a file, not a model directory");
 }
 
 TEST_F(WrongFiles, AnUnwritableDirectoryIsAnError) {

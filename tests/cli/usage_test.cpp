@@ -96,6 +96,25 @@ TEST_F(Program, NumbersAsIdsStayAsTheyAreWritten) {
   EXPECT_EQ(out.substr(0, out.find(",\"tokens\"")), "{\"id\":1.50");
 }
 
+TEST_F(Program, AnEmptyValueIsAVariableThatWasNeverSet) {
+  const std::vector<std::string> options[] = {
+      {"embed", "--center"},    {"embed", "-o"},           {"embed", "-i"},
+      {"embed", "--plot"},      {"nearest", "--in"},       {"nearest", "--layer"},
+      {"nearest", "--queries"}, {"nearest", "--word"},     {"nearest", "--center"},
+      {"similar", "--word"},    {"similar", "--reference"}};
+  for (std::vector<std::string> words : options) {
+    const std::string option = words[1];
+    words.insert(words.end(), {"", "a", "b"});
+    expect_failure(run_glassgpt(words), 2, option);
+  }
+}
+
+TEST_F(Program, ADashAsOutputIsStandardOutput) {
+  EXPECT_EQ(output_of({"embed", "-q", "-o", "-", "The cat"}),
+            output_of({"embed", "-q", "The cat"}));
+  EXPECT_FALSE(std::filesystem::exists("-"));
+}
+
 TEST_F(Program, CtrlCEndsAWriteThatWaitsForAReader) {
   RunOptions options;
   options.out = RunOptions::Out::kUnread;

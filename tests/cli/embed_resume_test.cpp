@@ -276,7 +276,8 @@ TEST_F(ResumedEmbedding, AManifestOfAnotherProgramIsNotReplaced) {
   for (const std::string bytes : {R"({"name": "an app", "icons": []})", "{", ""}) {
     write("site/manifest.json", bytes);
     for (const Words& more : {Words{}, Words{"--resume"}}) {
-      expect_failure(run_with_input(command("site", more), "The cat\n"), 1, "is not embed's");
+      expect_failure(run_with_input(command("site", more), "The cat\n"), 1,
+                     "is no manifest of embed");
       EXPECT_EQ(files("site"), (std::map<std::string, std::string>{{"manifest.json", bytes}}));
     }
   }

@@ -115,6 +115,17 @@ TEST_F(Program, ADashAsOutputIsStandardOutput) {
   EXPECT_FALSE(std::filesystem::exists("-"));
 }
 
+TEST_F(Program, AByteOrderMarkIsNoPartOfAText) {
+  const std::string mark = "\xEF\xBB\xBF";
+  for (const std::string format : {"lines", "documents"}) {
+    const std::vector<std::string> read = {"tokenize", "--ids", "--input-format", format};
+    EXPECT_EQ(output_of(read, mark + "The cat\n\n" + mark), output_of(read, "The cat\n\n" + mark));
+  }
+  EXPECT_EQ(output_of({"detokenize"},
+                      output_of({"tokenize", "--ids", "--input-format", "whole"}, mark + "a")),
+            mark + "a");
+}
+
 TEST_F(Program, CtrlCEndsAWriteThatWaitsForAReader) {
   RunOptions options;
   options.out = RunOptions::Out::kUnread;

@@ -32,19 +32,7 @@ constexpr const char* kManifestFile = "manifest.json";
 // asking the system cost next to nothing.
 constexpr std::size_t kGatheredBytes = std::size_t{1} << 25;
 
-// Null if there is none. Throws Error (kMalformed) for a file of that name that another program
-// made.
-ordered_json read_manifest(const fs::path& folder) {
-  const fs::path file = folder / kManifestFile;
-  std::error_code error;
-  if (!fs::exists(file, error) && !error) return {};
-  ordered_json manifest = ordered_json::parse(io::read_file(file), nullptr, false);
-  if (!manifest.is_object() || !manifest.contains("glassgpt") || !manifest.contains("arrays")) {
-    throw Error(ErrorCode::kMalformed, file.string(), "is not embed's, which would replace it",
-                "name another folder, or move it away");
-  }
-  return manifest;
-}
+constexpr const char* kLeaveIt = "it would be replaced: name another folder, or move it away";
 
 // Array files that a manifest names.
 std::vector<std::string> arrays_of(const ordered_json& manifest) {
@@ -312,7 +300,7 @@ ordered_json made_by(const EmbedTarget& target) {
 void add_manifest(EmbedJournal& journal, const EmbedTarget& target, const EmbedProgress& progress) {
   journal.manifest = manifest_of(target, progress, "npy");
   const std::vector<std::string> now = arrays_of(*journal.manifest);
-  for (const std::string& name : arrays_of(read_manifest(target.path))) {
+  for (const std::string& name : arrays_of(read_manifest(target.path, kLeaveIt))) {
     if (std::find(now.begin(), now.end(), name) == now.end()) journal.outdated.push_back(name);
   }
 }
@@ -321,7 +309,7 @@ void give_names(const fs::path& folder, const EmbedJournal& journal) {
   const ordered_json& manifest = *journal.manifest;
   std::error_code error;
   // It would lie about the new files.
-  if (read_manifest(folder) != manifest) fs::remove(folder / kManifestFile, error);
+  if (read_manifest(folder, kLeaveIt) != manifest) fs::remove(folder / kManifestFile, error);
   std::vector<std::string> names = arrays_of(manifest);
   names.emplace_back(kRowsFile);
   for (const std::string& name : names) {
@@ -348,8 +336,19 @@ void refuse_other_run(const fs::path& folder, const std::string& difference) {
               "take the same, or run it without --resume to begin again");
 }
 
+ordered_json read_manifest(const fs::path& folder, const char* hint) {
+  const fs::path file = folder / kManifestFile;
+  std::error_code error;
+  if (!fs::exists(file, error) && !error) return {};
+  ordered_json manifest = ordered_json::parse(io::read_file(file), nullptr, false);
+  if (!manifest.is_object() || !manifest.contains("glassgpt") || !manifest.contains("arrays") ||
+      !manifest["arrays"].is_array())
+    throw Error(ErrorCode::kMalformed, file.string(), "is no manifest of embed", hint);
+  return manifest;
+}
+
 std::uint64_t abandon(const fs::path& folder) {
-  static_cast<void>(read_manifest(folder));
+  static_cast<void>(read_manifest(folder, kLeaveIt));
   std::optional<EmbedJournal> before;
   std::error_code error;
   try {
@@ -370,7 +369,7 @@ std::uint64_t abandon(const fs::path& folder) {
 }
 
 bool is_complete(const EmbedTarget& target, EmbedProgress& progress) {
-  ordered_json manifest = read_manifest(target.path);
+  ordered_json manifest = read_manifest(target.path, kLeaveIt);
   if (manifest.is_null()) return false;
   try {
     progress.texts_sha256 = manifest.at("texts_sha256").get<std::string>();

@@ -25,6 +25,10 @@ void add_manifest(EmbedJournal& journal, const EmbedTarget& target, const EmbedP
 // All rows are written, and the journal says so: gives the files their names. Can be done again
 // after it was broken off anywhere.
 void give_names(const std::filesystem::path& folder, const EmbedJournal& journal);
+// DIR/manifest.json; null if there is none. Throws Error (kMalformed) for one that embed did not
+// write; `hint` says what to do then.
+nlohmann::ordered_json read_manifest(const std::filesystem::path& folder, const char* hint);
+
 // Forgets an interrupted run; how many texts it had done. Throws Error (kMalformed) if the folder
 // has a manifest.json of another program's.
 std::uint64_t abandon(const std::filesystem::path& folder);

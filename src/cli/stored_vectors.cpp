@@ -7,6 +7,7 @@
 #include <cstring>
 #include <string_view>
 
+#include "cli/embed_folder.h"
 #include "glassgpt/error.h"
 #include "io/half.h"
 #include "io/json.h"
@@ -17,20 +18,15 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::ordered_json;
 
-ordered_json read_manifest(const fs::path& folder) {
-  const fs::path file = folder / "manifest.json";
+ordered_json require_manifest(const fs::path& folder) {
+  constexpr const char* kNameOne = "name a folder that embed -o DIR wrote";
+  ordered_json manifest = read_manifest(folder, kNameOne);
+  if (!manifest.is_null()) return manifest;
   std::error_code error;
-  if (!fs::exists(file, error) && !error) {
-    throw Error(ErrorCode::kNotFound, folder.string(), "there is no manifest.json in it",
-                fs::exists(folder / "resume.json", error)
-                    ? "its embed is not finished: go on with embed --resume"
-                    : "name a folder that embed -o DIR wrote");
-  }
-  ordered_json manifest = ordered_json::parse(io::read_file(file), nullptr, false);
-  if (!manifest.is_object() || !manifest.contains("arrays") || !manifest["arrays"].is_array()) {
-    throw Error(ErrorCode::kMalformed, file.string(), "is no manifest of embed");
-  }
-  return manifest;
+  throw Error(ErrorCode::kNotFound, folder.string(), "there is no manifest.json in it",
+              fs::exists(folder / "resume.json", error)
+                  ? "its embed is not finished: go on with embed --resume"
+                  : kNameOne);
 }
 
 std::vector<std::string> array_names(const ordered_json& manifest) {
@@ -61,7 +57,7 @@ std::string array_name(const fs::path& folder, const ordered_json& manifest,
 
 StoredVectors::StoredVectors(const fs::path& folder, const std::string& layer)
     : folder_(folder),
-      manifest_(read_manifest(folder)),
+      manifest_(require_manifest(folder)),
       name_(array_name(folder, manifest_, layer)),
       file_(folder / (name_ + ".npy")) {
   const std::string file = file_.path().string();

@@ -81,12 +81,17 @@ class Interrupted(Exception):
     pass
 
 
-@pytest.mark.parametrize("last", [b" word" * 250, b" word" * 300])
-def test_signals_are_heard_during_a_call(last, model, switches_only_where_the_lock_is_let_go):
-    """Between passes; and while texts are tokenized, of which the last would be an error, too long, before the first pass.
+CALLS = {
+    # Cut into tokens before the first look for signals, then 200 passes.
+    "between passes": [b" word" * 250] * 200,
+    # The last would be an error, too long, before the first pass.
+    "while texts are cut into tokens": [b" word" * 250] * 20000 + [b" word" * 300],
+}
 
-    A handler that runs only after the call would run once: signals of one kind are not counted while they wait.
-    """
+
+@pytest.mark.parametrize("when", CALLS)
+def test_signals_are_heard(when, model, switches_only_where_the_lock_is_let_go):
+    """A handler that runs only after the call would run once: signals of one kind are not counted while they wait."""
     heard, over = [], threading.Event()
 
     def hear(number, frame):
@@ -100,12 +105,11 @@ def test_signals_are_heard_during_a_call(last, model, switches_only_where_the_lo
 
     before = signal.signal(signal.SIGALRM, hear)
     bell = threading.Thread(target=ring)
-    texts = [b" word" * 250] * 20000 + [last]
     try:
         with pytest.raises(Interrupted):
             bell.start()
             model._engine.embed(
-                texts,
+                CALLS[when],
                 layers="final", taps="", unit="text", pool="mean", normalize=False, center=[], truncate="error", stride=0,
                 batch_tokens=250, special="none", threads=1, gemm="auto", dtype="f32",
             )  # fmt: skip

@@ -301,9 +301,7 @@ def _all_bytes(texts: Union[Text, Iterable[Text]]) -> List[bytes]:
         raise TypeError("texts is a mapping: give its texts, as in list(texts.values())")
     if hasattr(texts, "columns") or getattr(texts, "ndim", 1) > 1:
         raise TypeError(f"texts is a {type(texts).__name__} of more than one dimension: give one column of it")
-    if isinstance(texts, (bytearray, memoryview)):
-        raise TypeError(f"texts is {type(texts).__name__}, expected str, bytes, or several of them")
-    if not isinstance(texts, Iterable):
+    if isinstance(texts, (bytearray, memoryview)) or not isinstance(texts, Iterable):
         raise TypeError(f"texts is {type(texts).__name__}, expected str, bytes, or several of them")
     return [_text_bytes(text, f"text {i}") for i, text in enumerate(texts)]
 
